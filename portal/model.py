@@ -1,0 +1,165 @@
+"""The words of the house as values: frozen, no I/O. The same shapes go to pages, link and logs.
+
+Times are seconds: `since` and `checked_at` are Unix time, durations end in `_s`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class CameraState(StrEnum):
+    ABSENT = "absent"  # nothing plugged in
+    STARTING = "starting"  # present, no picture yet
+    LIVE = "live"  # MediaMTX has the path ready
+    FAULT = "fault"  # present, cannot be used; `detail` says why
+    PAUSED = "paused"  # its own site does not want to be seen
+
+
+class LinkState(StrEnum):
+    SEARCHING = "searching"  # no peer known
+    CONNECTING = "connecting"  # peer known, link not yet up since it was found
+    UP = "up"
+    LOST = "lost"  # was up, is not now; being retried
+
+
+class MediaServerState(StrEnum):
+    STARTING = "starting"
+    READY = "ready"
+    DOWN = "down"
+
+
+class PictureState(StrEnum):
+    UNKNOWN = "unknown"  # not looked at yet
+    LIVE = "live"  # decoded frames that move
+    STALLED = "stalled"  # connected, but nothing decodes or nothing moves
+    ABSENT = "absent"  # nobody publishes
+    PAUSED = "paused"
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every value: frozen, compared by content."""
+
+
+class CameraFormat(Value, frozen=True):
+    """One thing a device can deliver. `rates` are frames per second, highest first."""
+
+    pixel_format: str  # FourCC as V4L2 spells it: "MJPG", "YUYV", "H264", "NV12" …
+    width: int
+    height: int
+    rates: tuple[float, ...] = ()
+
+
+class Camera(Value, frozen=True):
+    """The physical thing (or test picture) that a site can show."""
+
+    id: str  # stable across replug, port change and reboot
+    name: str  # for people
+    source: str  # "usb", "pattern", "ffmpeg"
+    device: str = ""  # /dev/videoN, usb only
+    input: tuple[str, ...] = ()  # ffmpeg input arguments, source "ffmpeg" only
+    formats: tuple[CameraFormat, ...] = ()
+
+
+class CameraStatus(Value, frozen=True):
+    """The camera that this site publishes as `cam`."""
+
+    state: CameraState = CameraState.ABSENT
+    camera: Camera | None = None
+    detail: str = ""
+    since: float = 0.0
+
+
+class MediaServerStatus(Value, frozen=True):
+    """Our MediaMTX. `generation` grows by one each time a new process answers: settings made
+    through its API are gone then."""
+
+    state: MediaServerState = MediaServerState.STARTING
+    version: str = ""
+    pid: int = 0
+    generation: int = 0
+    detail: str = ""
+    since: float = 0.0
+
+
+class Peer(Value, frozen=True):
+    """Another box, as configuration or zeroconf names it. Its strings are untrusted."""
+
+    name: str
+    title: str = ""
+    version: str = ""
+    address: str = ""
+    link_port: int = 8443
+    whep_port: int = 8889
+    origin: str = "configured"  # or "zeroconf"
+
+
+class RemoteSite(Value, frozen=True):
+    """What the peer last told us over the link."""
+
+    name: str
+    title: str
+    version: str
+    camera: CameraState
+    camera_name: str = ""
+    detail: str = ""
+
+
+class LinkStatus(Value, frozen=True):
+    """Our relation to the one peer that the screen shows. `others` are boxes seen but not shown.
+
+    `clock_offset_s` is the peer's clock minus ours.
+    """
+
+    state: LinkState = LinkState.SEARCHING
+    peer: Peer | None = None
+    remote: RemoteSite | None = None
+    others: tuple[Peer, ...] = ()
+    rtt_s: float | None = None
+    clock_offset_s: float | None = None
+    detail: str = ""
+    since: float = 0.0
+
+
+class PictureStatus(Value, frozen=True):
+    """What a WHEP reader saw of our own path the last time we looked."""
+
+    state: PictureState = PictureState.UNKNOWN
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    detail: str = ""
+    checked_at: float = 0.0
+
+
+class SiteStatus(Value, frozen=True):
+    """Who this box is, and the settings that its kiosk page obeys."""
+
+    name: str
+    title: str
+    version: str
+    started_at: float
+    latency: str = "auto"  # "auto", "lowest", "smooth"
+    self_view: bool = False
+
+
+class Fault(Value, frozen=True):
+    """Something a person should know about this box. `key` names it for replacement and removal."""
+
+    key: str
+    message: str
+    remedy: str = ""
+
+
+class Snapshot(Value, frozen=True):
+    """Everything that a page, the metrics and the link may know, at one moment."""
+
+    site: SiteStatus
+    camera: CameraStatus = CameraStatus()
+    cameras: tuple[Camera, ...] = ()  # all that are present, the chosen one among them
+    media_server: MediaServerStatus = MediaServerStatus()
+    link: LinkStatus = LinkStatus()
+    picture: PictureStatus = PictureStatus()
+    faults: tuple[Fault, ...] = ()

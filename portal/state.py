@@ -1,0 +1,57 @@
+"""The current snapshot: replaced as a whole, never changed, published to whoever subscribes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+
+from portal.model import Fault, Snapshot
+
+
+class StateBoard:
+    """One per daemon, used on the event loop's thread only."""
+
+    def __init__(self, initial: Snapshot) -> None:
+        self._snapshot = initial
+        self._changed = asyncio.Event()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def update(self, **changes: Any) -> None:
+        """Replace the named fields of the snapshot. Equal values wake nobody."""
+        replaced = msgspec.structs.replace(self._snapshot, **changes)
+        if replaced == self._snapshot:
+            return
+        self._snapshot = replaced
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def raise_fault(self, key: str, message: str, *, remedy: str = "") -> None:
+        """Show a fault until `clear_fault(key)`; a second one with the key replaces the first."""
+        others = tuple(fault for fault in self._snapshot.faults if fault.key != key)
+        self.update(faults=(*others, Fault(key=key, message=message, remedy=remedy)))
+
+    def clear_fault(self, key: str) -> None:
+        self.update(faults=tuple(fault for fault in self._snapshot.faults if fault.key != key))
+
+    async def subscribe(self) -> AsyncIterator[Snapshot]:
+        """The present snapshot, then the newest after each change. A slow reader skips some."""
+        seen: Snapshot | None = None
+        while True:
+            changed = self._changed
+            if self._snapshot is not seen:
+                seen = self._snapshot
+                yield seen
+            else:
+                await changed.wait()
+
+    async def wait_for(self, predicate: Callable[[Snapshot], bool]) -> Snapshot:
+        """The first snapshot, from now on, for which `predicate` holds."""
+        while not predicate(self._snapshot):
+            await self._changed.wait()
+        return self._snapshot

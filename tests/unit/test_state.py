@@ -1,0 +1,41 @@
+"""Everybody reads the same snapshot, and hears of each change."""
+
+from __future__ import annotations
+
+import asyncio
+
+from portal.model import CameraState, CameraStatus, SiteStatus, Snapshot
+from portal.state import StateBoard
+
+
+def board() -> StateBoard:
+    return StateBoard(Snapshot(site=SiteStatus(name="a", title="A", version="0", started_at=0.0)))
+
+
+async def test_a_slow_subscriber_gets_the_newest_snapshot_only() -> None:
+    state = board()
+    stream = state.subscribe()
+    assert (await anext(stream)).camera.state is CameraState.ABSENT
+    state.update(camera=CameraStatus(state=CameraState.STARTING))
+    state.update(camera=CameraStatus(state=CameraState.LIVE))
+    assert (await anext(stream)).camera.state is CameraState.LIVE
+    waiting = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+    state.update(camera=CameraStatus(state=CameraState.LIVE))  # equal: nobody is woken
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    state.raise_fault("disk", "The disk is full")
+    assert (await waiting).faults[0].key == "disk"
+    state.clear_fault("disk")
+    assert state.snapshot.faults == ()
+    await stream.aclose()  # type: ignore[attr-defined]
+
+
+async def test_waiting_ends_at_the_first_snapshot_that_fits() -> None:
+    state = board()
+    waiting = asyncio.ensure_future(
+        state.wait_for(lambda snapshot: snapshot.camera.state is CameraState.LIVE)
+    )
+    await asyncio.sleep(0)
+    state.update(camera=CameraStatus(state=CameraState.LIVE))
+    assert (await waiting).camera.state is CameraState.LIVE
