@@ -158,7 +158,8 @@ class Snapshot(Value, frozen=True):
 
     site: SiteStatus
     camera: CameraStatus = CameraStatus()
-    cameras: tuple[Camera, ...] = ()  # all that are present, the chosen one among them
+    cameras: tuple[Camera, ...] = ()  # all that are present, in order of preference
+    paused: bool = False  # this site does not want to be seen
     media_server: MediaServerStatus = MediaServerStatus()
     link: LinkStatus = LinkStatus()
     picture: PictureStatus = PictureStatus()
