@@ -1,0 +1,128 @@
+"""The composition root: what a box consists of, in the order in which it starts and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from aiohttp import web
+
+from portal import __version__
+from portal.cameras.inventory import CameraInventory
+from portal.config import Config
+from portal.errors import ConfigError
+from portal.mediamtx.client import MediaMtxClient
+from portal.mediamtx.server import MediaServer
+from portal.model import SiteStatus, Snapshot
+from portal.peers.link import PeerLink
+from portal.picture import PictureCheck
+from portal.ports import listen_error
+from portal.publish.service import Publishing
+from portal.state import StateBoard
+from portal.systemd import Notifier
+from portal.web.app import make_local_app, make_public_app
+
+log = logging.getLogger(__name__)
+
+
+async def run_daemon(config: Config, *, state_dir: Path) -> None:
+    """Run the box until SIGTERM or SIGINT, then end in order.
+
+    Raises `PortInUseError` when a page's port is taken, `ConfigError` when the state directory
+    cannot be used. A service that returns or fails unexpectedly ends the process.
+    """
+    _open_state_dir(state_dir)
+    state = StateBoard(Snapshot(site=_site_status(config)))
+    stop = asyncio.Event()
+    async with AsyncExitStack() as resources:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        client = await resources.enter_async_context(MediaMtxClient(config.api_url))
+        media_server = MediaServer(config, state, state_dir)
+        resources.push_async_callback(media_server.close)
+        await _serve(
+            resources, make_local_app(config, state), config.loopback, config.ports.kiosk, "kiosk"
+        )
+        await _serve(
+            resources,
+            make_public_app(config, state),
+            config.site.address,
+            config.ports.admin,
+            "admin",
+        )
+        notifier = Notifier(state)
+        resources.callback(notifier.stopping)
+        if config.is_exposed:
+            log.warning(
+                "site.address = %s: everybody on that network can watch this camera",
+                config.site.address,
+            )
+        await _run_services(
+            {
+                "media server": media_server.run,
+                "cameras": CameraInventory(config.cameras, state).run,
+                "publishing": Publishing(config, state, client, state_dir).run,
+                "peer link": PeerLink(config, state).run,
+                "picture check": PictureCheck(config, state).run,
+                "systemd": notifier.run,
+            },
+            stop,
+        )
+
+
+async def _run_services(
+    services: dict[str, Callable[[], Awaitable[None]]], stop: asyncio.Event
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(_forever(name, run), name=name) for name, run in services.items()
+        ]
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+
+
+async def _forever(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    await run()
+    raise RuntimeError(f"the {name} service returned")
+
+
+async def _serve(
+    resources: AsyncExitStack, app: web.Application, host: str, port: int, key: str
+) -> None:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    resources.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as exc:
+        raise listen_error(exc, address=host, port=port, key=f"ports.{key}") from exc
+
+
+def _site_status(config: Config) -> SiteStatus:
+    return SiteStatus(
+        name=config.site.name,
+        title=config.title,
+        version=__version__,
+        started_at=time.time(),
+        latency=config.kiosk.latency,
+        self_view=config.kiosk.self_view,
+    )
+
+
+def _open_state_dir(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as exc:
+        raise ConfigError(
+            f"the state directory {path} cannot be written: {exc.strerror}",
+            remedy="give it to the user that runs portal, or set PORTAL_STATE_DIR",
+        ) from exc

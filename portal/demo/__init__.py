@@ -1,0 +1,1 @@
+"""Two complete sites on one machine."""
