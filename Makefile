@@ -1,0 +1,71 @@
+# `make demo` shows the product, `make test` proves it. Both work on a fresh clone.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# What the tests run for real. `make demo` needs none of it.
+TEST_PACKAGES := chromium ffmpeg umockdev libumockdev0 iproute2 util-linux nodejs npm
+LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs ffmpeg chromium
+
+.PHONY: help demo test lab bench lint unit integration e2e clean packages lab-packages
+
+help:
+	@echo "make demo    two sites on this machine, each showing the other (ARGS=\"--seconds 60\" …)"
+	@echo "make test    lint, types, and all tests but the lab's (installs system packages as root)"
+	@echo "make lab     a virtual machine with a real V4L2 device (as root)"
+	@echo "make bench   latency and footprint, side by side with others"
+
+demo: $(VENV)/.demo
+	@exec $(BIN)/portal demo $(ARGS)
+
+test: packages lint
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest tests/unit tests/integration tests/e2e $(ARGS)
+	@$(BIN)/coverage combine -q && $(BIN)/coverage report --format=total | sed 's/.*/coverage: &%/'
+
+lint: $(VENV)/.test node_modules/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	npx tsc --project tsconfig.json
+
+unit integration e2e: $(VENV)/.test
+	$(BIN)/pytest tests/$@ $(ARGS)
+
+lab: lab-packages $(VENV)/.test
+	$(BIN)/pytest tests/lab $(ARGS)
+
+bench: packages $(VENV)/.test
+	$(BIN)/python -m bench $(ARGS)
+
+clean:
+	rm -rf $(VENV) node_modules .cache .coverage* .mypy_cache .ruff_cache .pytest_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one with make PYTHON=…"; exit 1; }
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "install python3-venv first"; exit 1; }
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml
+	@echo "installing portal into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable \
+	  "$$(command -v ffmpeg >/dev/null && echo . || echo '.[ffmpeg]')"
+	@touch $@
+
+$(VENV)/.test: $(BIN)/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,ffmpeg]'
+	$(BIN)/portal media-server install
+	@touch $@ $(VENV)/.demo
+
+node_modules/.installed: package.json package-lock.json
+	npm ci --silent --no-audit --no-fund
+	@touch $@
+
+packages:
+	@./.ci/packages $(TEST_PACKAGES)
+
+lab-packages:
+	@./.ci/packages $(LAB_PACKAGES)
