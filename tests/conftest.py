@@ -17,11 +17,21 @@ import pytest_asyncio
 _numbers = itertools.count(1)
 
 
+def _unused_loopback() -> str:
+    number = next(_numbers)
+    return f"127.{os.getpid() % 200 + 20}.{number // 250}.{number % 250 + 1}"
+
+
 @pytest.fixture
 def loopback() -> str:
     """A loopback address that no other test of this run uses: all ports on it are free."""
-    number = next(_numbers)
-    return f"127.{os.getpid() % 200 + 20}.{number // 250}.{number % 250 + 1}"
+    return _unused_loopback()
+
+
+@pytest.fixture
+def other_loopback() -> str:
+    """A second one, for the other site."""
+    return _unused_loopback()
 
 
 @pytest.fixture

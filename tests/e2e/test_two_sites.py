@@ -1,0 +1,158 @@
+"""The product's main job: two sites see each other, and come back from whatever dies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+import psutil
+import pytest
+from playwright.async_api import Browser, Page
+
+from portal.probe import open_reader
+from tests.e2e.conftest import RunningDemo, RunningSite, thumbnail
+
+pytestmark = pytest.mark.timeout(120)
+
+
+async def published(site: RunningSite) -> np.ndarray:
+    """What the site publishes, decoded by a reader of its own: 16x9 RGB."""
+    async with open_reader(site.whep) as frames:
+        async for frame in frames:
+            picture = frame.to_ndarray(format="rgb24").astype(float)
+            rows, columns = picture.shape[0] // 9 * 9, picture.shape[1] // 16 * 16
+            blocks = picture[:rows, :columns].reshape(9, rows // 9, 16, columns // 16, 3)
+            return np.asarray(blocks.mean(axis=(1, 3)))
+    raise AssertionError("no frame was decoded")
+
+
+async def moving(page: Page, *, within_s: float) -> float:
+    """Seconds until the page's decoded picture is seen to change."""
+    began = time.monotonic()
+    before: list[int] = []
+    while time.monotonic() - began < within_s:
+        now = await thumbnail(page)
+        if before and now and now != before:
+            return time.monotonic() - began
+        before = now
+        await asyncio.sleep(0.15)
+    state = await page.evaluate("document.documentElement.dataset.state")
+    raise AssertionError(f"the picture does not move; the page says {state!r}")
+
+
+async def open_kiosk(browser: Browser, site: RunningSite) -> Page:
+    page = await browser.new_page(viewport={"width": 640, "height": 360})
+    await page.goto(site.kiosk)
+    await page.wait_for_selector(":root[data-state=live]", timeout=15_000)
+    return page
+
+
+async def test_each_screen_shows_the_other_site_and_moves(
+    demo: RunningDemo, browser: Browser
+) -> None:
+    pictures = [await published(site) for site in demo.sites]
+    apart = float(np.abs(pictures[0] - pictures[1]).mean())
+    for number, site in enumerate(demo.sites):
+        page = await open_kiosk(browser, site)
+        await moving(page, within_s=5)
+        seen = np.array(await thumbnail(page), dtype=float).reshape(9, 16, 3)
+        to_own = float(np.abs(seen - pictures[number]).mean())
+        to_other = float(np.abs(seen - pictures[1 - number]).mean())
+        assert to_other < to_own / 2, f"{site.name}: {to_other=} {to_own=} {apart=}"
+        await page.close()
+
+
+async def test_the_picture_comes_back_after_each_process_is_killed(
+    demo: RunningDemo, browser: Browser
+) -> None:
+    here, there = demo.sites
+    page = await open_kiosk(browser, here)
+    took = {}
+    for name, find in (
+        ("ffmpeg", demo.ffmpeg),
+        ("MediaMTX", demo.mediamtx),
+        ("the other daemon", demo.daemon),
+    ):
+        await moving(page, within_s=10)
+        find(there).send_signal(signal.SIGKILL)
+        await asyncio.sleep(0.5)
+        took[name] = 0.5 + await moving(page, within_s=20)
+    demo.daemon(here).send_signal(signal.SIGKILL)
+    await asyncio.sleep(0.5)
+    took["the own daemon"] = 0.5 + await moving(page, within_s=20)
+    print("seconds until the picture moves again:", {k: round(v, 1) for k, v in took.items()})
+
+
+async def test_a_daemon_that_dies_never_stops_the_picture(
+    demo: RunningDemo, browser: Browser
+) -> None:
+    here, there = demo.sites
+    page = await open_kiosk(browser, here)
+    await moving(page, within_s=5)
+    server = demo.mediamtx(there)
+    await page.evaluate(
+        """() => {
+            const video = document.querySelector('#picture');
+            window.longest = 0;
+            let last = performance.now();
+            const tick = () => {
+                const now = performance.now();
+                window.longest = Math.max(window.longest, now - last);
+                last = now;
+                video.requestVideoFrameCallback(tick);
+            };
+            video.requestVideoFrameCallback(tick);
+        }"""
+    )
+    for site in demo.sites:
+        killed = demo.daemon(site)
+        killed.send_signal(signal.SIGKILL)
+        await until_daemon_serves(site, after=killed)
+    assert await page.evaluate("window.longest") < 1000
+    assert server.is_running()
+    assert demo.mediamtx(there).pid == server.pid
+    await page.wait_for_selector(":root[data-state=live]", timeout=10_000)
+
+
+async def until_daemon_serves(site: RunningSite, *, after: psutil.Process) -> None:
+    deadline = time.monotonic() + 20
+    async with aiohttp.ClientSession() as session:
+        while time.monotonic() < deadline:
+            try:
+                async with session.get(f"{site.admin}api/v1/state") as response:
+                    state = await response.json()
+                    if not after.is_running() and state["camera"]["state"] == "live":
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.1)
+    raise AssertionError(f"{site.name}'s daemon did not come back")
+
+
+async def test_the_demo_ends_by_itself_and_leaves_nothing(demo_configs: tuple[Path, Path]) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "portal",
+        "demo",
+        "--json",
+        "--seconds",
+        "1",
+        "--config-a",
+        str(demo_configs[0]),
+        "--config-b",
+        str(demo_configs[1]),
+        stdout=asyncio.subprocess.PIPE,
+        env=dict(os.environ),
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), timeout=90)
+    assert process.returncode == 0
+    assert [site["title"] for site in json.loads(out)["sites"]] == ["Dublin", "New York"]
+    # The guard of every test finds what is left behind.
