@@ -52,3 +52,11 @@ class MediaServerError(PortalError):
 
 class PeerError(PortalError):
     """The other site cannot be reached or answers nonsense."""
+
+
+class PictureError(PortalError):
+    """A picture that cannot be read over WHEP. `absent`: nobody publishes it."""
+
+    def __init__(self, message: str, *, remedy: str = "", absent: bool = False) -> None:
+        super().__init__(message, remedy=remedy)
+        self.absent = absent

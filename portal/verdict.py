@@ -1,0 +1,65 @@
+"""What a look at a picture found: frames that move, a still, or nothing. Pure; no WebRTC in here."""
+
+from __future__ import annotations
+
+from portal.model import PictureState, Value
+
+# A sample differs when its luma changed by more than x264's rounding does from frame to frame.
+_DIFFERENT = 3
+# Samples that must differ before two frames count as different: 2 of 14 400 can be decoder noise.
+_SAMPLES = 3
+# A still picture changes only where the encoder refines it, at a keyframe (at least one a second,
+# up to 7 % of the frames at 15 fps) and just after it. What moves, or a camera's noise, changes
+# most frames.
+_MOVING_SHARE = 0.25
+# Or seldom but strongly, such as the seconds of a clock: a keyframe never moves luma that far.
+_STRONG = 48
+_STRONG_SAMPLES = 3
+
+
+class ProbeResult(Value, frozen=True):
+    """One look at a path. `reason` is one line for a person, "" when live."""
+
+    url: str
+    state: PictureState
+    reason: str = ""
+    remedy: str = ""
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    first_frame_s: float | None = None  # from the request to the first decoded frame
+
+    @property
+    def is_live(self) -> bool:
+        return self.state is PictureState.LIVE
+
+
+class MotionMeter:
+    """Fed with the luma samples of one decoded frame after the other, says whether they move."""
+
+    def __init__(self) -> None:
+        self._last: bytes | None = None
+        self._pairs = 0
+        self._different = 0
+        self._strong = 0
+
+    def add(self, luma: bytes) -> None:
+        last, self._last = self._last, luma
+        if last is None:
+            return
+        self._pairs += 1
+        if last == luma:
+            return
+        if len(last) != len(luma):  # another size: somebody published anew
+            self._different += 1
+            return
+        changes = [abs(a - b) for a, b in zip(last, luma, strict=True)]
+        self._different += sum(change >= _DIFFERENT for change in changes) >= _SAMPLES
+        self._strong += sum(change >= _STRONG for change in changes) >= _STRONG_SAMPLES
+
+    @property
+    def is_moving(self) -> bool:
+        if not self._pairs:
+            return False
+        return self._strong > 0 or self._different / self._pairs >= _MOVING_SHARE
