@@ -153,7 +153,7 @@ async def demo(demo_configs: tuple[Path, Path]) -> AsyncIterator[RunningDemo]:
 
 
 async def thumbnail(page: Page) -> list[int]:
-    """The kiosk's picture as 16x9 RGB values in a row, from decoded pixels; [] when there is none."""
+    """The kiosk's picture decoded, as 16x9 RGB values in a row; [] when there is none."""
     pixels: list[int] = await page.evaluate(
         """() => {
             const video = document.querySelector('#picture');
