@@ -17,7 +17,7 @@ class PortalError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.message}. {self.remedy}" if self.remedy else self.message
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
 
 
 class ConfigError(PortalError):

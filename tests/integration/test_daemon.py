@@ -85,7 +85,7 @@ async def until_state(
 
 
 async def test_systemd_hears_that_the_box_is_ready_and_alive(
-    config_file: Path, loopback: str, tmp_path: Path
+    config_file: Path, tmp_path: Path
 ) -> None:
     heard: list[str] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as inbox:
@@ -169,5 +169,5 @@ async def test_wrong_configuration_ends_with_two_and_one_line(tmp_path: Path) ->
     async with portal("--config", str(wrong), "run") as process:
         out, err = await asyncio.wait_for(process.communicate(), timeout=20)
     assert process.returncode == 2
-    assert err.decode() == 'portal: video.heigth: unknown key. did you mean "height"?\n'
+    assert err.decode() == 'portal: video.heigth: unknown key; did you mean "height"?\n'
     assert out == b""

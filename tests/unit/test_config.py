@@ -35,9 +35,9 @@ def test_a_box_on_the_network_keeps_its_inner_ports_on_loopback() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[video]\nwidht = 640", 'video.widht: unknown key. did you mean "width"?'),
-        ("[vido]\nwidth = 640", 'vido: unknown key. did you mean "video"?'),
-        ('[[cameras]]\nname = "a"\nsorce = "usb"', "cameras[0].sorce: unknown key. did you mean"),
+        ("[video]\nwidht = 640", 'video.widht: unknown key; did you mean "width"?'),
+        ("[vido]\nwidth = 640", 'vido: unknown key; did you mean "video"?'),
+        ('[[cameras]]\nname = "a"\nsorce = "usb"', "cameras[0].sorce: unknown key; did you mean"),
         ('[video]\nwidth = "wide"', "video.width: 'wide' cannot be used: expected int"),
         ("[video]\nfps = 500", "video.fps: 500 cannot be used: expected int <= 60"),
         ("[video]\nwidth = 641", "video.width: 641 cannot be used"),
