@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -63,12 +63,12 @@ class DecodedFrame:
     @property
     def rgb(self) -> NDArray[np.uint8]:
         """height x width x 3."""
-        return self._frame.to_ndarray(format="rgb24")  # type: ignore[no-any-return, unused-ignore]
+        return cast("NDArray[np.uint8]", self._frame.to_ndarray(format="rgb24"))
 
     @property
     def luma(self) -> NDArray[np.uint8]:
         """height x width."""
-        return self._frame.to_ndarray(format="gray")  # type: ignore[no-any-return, unused-ignore]
+        return cast("NDArray[np.uint8]", self._frame.to_ndarray(format="gray"))
 
     def luma_samples(self) -> bytes:
         """Luma on a coarse grid."""
@@ -149,7 +149,7 @@ async def open_reader(url: str, *, frame_timeout_s: float = 5.0) -> AsyncIterato
             frames = FrameStream(connection, frame_timeout_s=frame_timeout_s)
             try:
                 await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-            except Exception as exc:  # noqa: BLE001 - the SDP parser has no error of its own
+            except Exception as exc:  # the SDP parser has no error of its own
                 raise PictureError(f"{url} answered something that is not SDP") from exc
             yield frames
         finally:
@@ -168,9 +168,9 @@ async def _gather(gatherer: Any, url: str) -> None:
     """
     await gatherer.gather()
     source = await _source_address(url)
-    connection = gatherer._connection  # noqa: SLF001 - aiortc has no way to name an address
+    connection = gatherer._connection  # aiortc has no way to name an address
     if source and source not in {candidate.host for candidate in connection.local_candidates}:
-        connection._local_candidates += await connection.get_component_candidates(  # noqa: SLF001
+        connection._local_candidates += await connection.get_component_candidates(
             component=1, addresses=[source]
         )
 
@@ -227,7 +227,7 @@ async def probe(url: str, *, seconds: float = 2.0, frame_timeout_s: float = 5.0)
     first: DecodedFrame | None = None
     last: DecodedFrame | None = None
     count = 0
-    state, reason, remedy = PictureState.LIVE, "", ""
+    state, reason, remedy = PictureState.STALLED, "the sender ended the picture", ""
     try:
         async with open_reader(url, frame_timeout_s=frame_timeout_s) as frames:
             async for frame in frames:
@@ -235,17 +235,11 @@ async def probe(url: str, *, seconds: float = 2.0, frame_timeout_s: float = 5.0)
                 count += 1
                 motion.add(frame.luma_samples())
                 if frame.received_at - first.received_at >= seconds:
+                    state, reason, remedy = _verdict(motion, count, seconds)
                     break
-            else:
-                raise PictureError("the sender ended the picture")
     except PictureError as exc:
         state = PictureState.ABSENT if exc.absent else PictureState.STALLED
         reason, remedy = exc.message, exc.remedy
-    else:
-        if not motion.is_moving:
-            state = PictureState.STALLED
-            reason = f"{count} frames decoded in {seconds:g} s, but the picture is still"
-            remedy = "pull the camera and plug it in again"
     span = last.time_s - first.time_s if first and last else 0.0
     return ProbeResult(
         url=url,
@@ -257,6 +251,16 @@ async def probe(url: str, *, seconds: float = 2.0, frame_timeout_s: float = 5.0)
         height=last.height if last else 0,
         frames=count,
         first_frame_s=round(first.received_at - asked_at, 3) if first else None,
+    )
+
+
+def _verdict(motion: MotionMeter, count: int, seconds: float) -> tuple[PictureState, str, str]:
+    if motion.is_moving:
+        return PictureState.LIVE, "", ""
+    return (
+        PictureState.STALLED,
+        f"frozen: {count} frames decoded in {seconds:g} s, and nothing moves",
+        "pull the camera and plug it in again",
     )
 
 
