@@ -1,0 +1,56 @@
+"""The two web applications of a box: one for the box itself, one for whom its address admits."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from portal.config import Config
+from portal.state import StateBoard
+from portal.web.api import add_camera_route, add_state_route
+from portal.web.events import EventStreams
+from portal.web.faults import answer_faults
+from portal.web.guard import guard
+from portal.web.headers import add_headers
+from portal.web.health import add_health_route
+from portal.web.kiosk import add_kiosk_routes
+from portal.web.metrics import add_metrics_route
+from portal.web.page import add_page_routes
+from portal.web.sdp import MAX_BYTES
+from portal.web.whep import WhepForwarder
+
+
+def make_local_app(config: Config, state: StateBoard) -> web.Application:
+    """For loopback: first page, kiosk, events, WHEP, health, metrics, API with the pause switch."""
+    app, events = _make_app(config, state, is_local=True)
+    whep = WhepForwarder(config, state)
+    whep.add_routes(app)
+    add_kiosk_routes(app)
+    add_camera_route(app, state)
+    add_health_route(app, state)
+    add_metrics_route(app, state, whep, events)
+    return app
+
+
+def make_public_app(config: Config, state: StateBoard) -> web.Application:
+    """For the site's address: the first page and the state, read-only until there is a login, and
+    the other site's link."""
+    app, _ = _make_app(config, state, is_local=False)
+    return app
+
+
+def _make_app(
+    config: Config, state: StateBoard, *, is_local: bool
+) -> tuple[web.Application, EventStreams]:
+    # People and peers reach an exposed box by any name: only loopback has names to check.
+    loopback_only = is_local or not config.is_exposed
+    app = web.Application(
+        middlewares=[answer_faults, guard(loopback_only=loopback_only)],
+        client_max_size=MAX_BYTES,
+    )
+    app.on_response_prepare.append(add_headers)
+    events = EventStreams(state)
+    app.router.add_get("/events", events.handle)
+    app.on_shutdown.append(events.close)
+    add_state_route(app, state)
+    add_page_routes(app, config, state, is_local=is_local)
+    return app, events

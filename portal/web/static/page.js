@@ -1,0 +1,159 @@
+// The first page: follows /events and shows the snapshot in words; on the box itself also the
+// pictures and the pause button. Text of peers and cameras only ever goes into textContent.
+/** @import { Card, Setup, Snapshot } from "./snapshot.js" */
+import { describe } from "./words.js";
+
+/** Three of the server's heartbeats. */
+const SILENCE_MS = 15_000;
+
+/** @template {Element} T @param {ParentNode} root @param {string} selector @param {new () => T} kind */
+function one(root, selector, kind) {
+  const found = root.querySelector(selector);
+  if (!(found instanceof kind)) throw new Error(`the page has no ${selector}`);
+  return found;
+}
+
+/** @param {Element} element @param {string} text */
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text; // no needless word to screen readers
+}
+
+/** @type {Setup} */
+const setup = JSON.parse(one(document, "#setup", HTMLScriptElement).textContent ?? "");
+const own = one(document, "#own", HTMLElement);
+const other = one(document, "#other", HTMLElement);
+const pause = document.querySelector("#pause");
+let snapshot = setup.snapshot;
+
+/** @param {HTMLElement} figure @param {{caption: string, veil: string}} words @param {URL | null} player */
+function renderFigure(figure, words, player) {
+  say(one(figure, ".caption", HTMLElement), words.caption);
+  const veil = words.veil || (setup.local ? "Loading the picture" : "The picture is on the box itself");
+  say(one(figure, ".veil", HTMLElement), veil);
+  const link = one(figure, ".player", HTMLAnchorElement);
+  link.hidden = player === null;
+  if (player) link.href = player.href;
+}
+
+/** MediaMTX's own page. @param {string} host @param {number} port */
+function playerAt(host, port) {
+  try {
+    return new URL(`http://${host.includes(":") ? `[${host}]` : host}:${port}/cam/`);
+  } catch {
+    return null; // a peer may call its address anything
+  }
+}
+
+/** @param {Card[]} cards */
+function renderCards(cards) {
+  const section = one(document, "#status", HTMLElement);
+  const blank = one(document, "#card", HTMLTemplateElement);
+  for (const card of cards) {
+    let element = section.querySelector(`[data-key="${card.key}"]`);
+    if (!element) {
+      const copy = /** @type {DocumentFragment} */ (blank.content.cloneNode(true));
+      element = one(copy, "article", HTMLElement);
+      element.setAttribute("data-key", card.key);
+      section.append(element);
+    }
+    element.setAttribute("data-tone", card.tone);
+    say(one(element, "h2", HTMLElement), card.name);
+    say(one(element, ".state", HTMLElement), card.state);
+    say(one(element, ".text", HTMLElement), card.text);
+    const list = one(element, "ul", HTMLElement);
+    if (JSON.stringify(card.list) !== list.dataset.shown) {
+      list.dataset.shown = JSON.stringify(card.list);
+      list.replaceChildren(...card.list.map((line) => Object.assign(document.createElement("li"), { textContent: line })));
+    }
+  }
+}
+
+/** @param {Snapshot["faults"]} faults */
+function renderFaults(faults) {
+  const section = one(document, "#faults", HTMLElement);
+  if (section.dataset.shown === JSON.stringify(faults)) return;
+  section.dataset.shown = JSON.stringify(faults);
+  section.hidden = faults.length === 0;
+  const blank = one(document, "#fault", HTMLTemplateElement);
+  section.replaceChildren(...faults.map((fault) => {
+    const copy = /** @type {DocumentFragment} */ (blank.content.cloneNode(true));
+    say(one(copy, "strong", HTMLElement), fault.message);
+    say(one(copy, "span", HTMLElement), fault.remedy);
+    return copy;
+  }));
+}
+
+function render() {
+  const view = describe(snapshot, Date.now() / 1000);
+  document.title = `${snapshot.site.title} · Portal`;
+  say(one(document, "#headline", HTMLElement), view.headline);
+  const peer = snapshot.link.peer;
+  renderFigure(own, view.own, playerAt(location.hostname, setup.whepPort));
+  renderFigure(other, view.other, peer?.address ? playerAt(peer.address, peer.whep_port) : null);
+  renderFaults(snapshot.faults);
+  renderCards(view.cards);
+  if (pause instanceof HTMLButtonElement) {
+    pause.hidden = false;
+    pause.setAttribute("aria-pressed", String(snapshot.paused));
+    say(pause, snapshot.paused ? "Show me again" : "Pause my camera");
+  }
+  document.dispatchEvent(new CustomEvent("rendered", { detail: view }));
+}
+
+/** Follows /events for good. EventSource comes back by itself after a cut, but not after a refusal,
+ * and never notices a connection that died without a word. */
+function follow() {
+  const offline = one(document, "#offline", HTMLElement);
+  let heard = performance.now();
+  /** @type {EventSource | null} */
+  let source = null;
+  const open = () => {
+    heard = performance.now();
+    source?.close();
+    source = new EventSource("/events");
+    source.addEventListener("heartbeat", () => { heard = performance.now(); });
+    source.addEventListener("error", () => { offline.hidden = false; });
+    source.addEventListener("message", (message) => {
+      heard = performance.now();
+      offline.hidden = true;
+      snapshot = JSON.parse(message.data);
+      // The box was updated: this page belongs to its old version.
+      if (snapshot.site.version !== setup.snapshot.site.version) location.reload();
+      render();
+    });
+  };
+  open();
+  setInterval(() => {
+    const silent = performance.now() - heard > SILENCE_MS;
+    if (silent) offline.hidden = false;
+    if (silent || source?.readyState === EventSource.CLOSED) open();
+  }, 2_000);
+}
+
+/** @param {HTMLButtonElement} button */
+function offerPause(button) {
+  const refusal = one(own, ".refusal", HTMLElement);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    refusal.hidden = true;
+    try {
+      const answer = await fetch("/api/v1/camera", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ paused: !snapshot.paused }),
+        signal: AbortSignal.timeout(5_000),
+      });
+      if (!answer.ok) throw new Error((await answer.json()).error);
+    } catch (error) {
+      say(refusal, `That did not work: ${error instanceof Error ? error.message : error}`);
+      refusal.hidden = false;
+    } finally {
+      button.disabled = false;
+    }
+  });
+}
+
+render();
+follow();
+setInterval(render, 10_000); // "for 3 minutes" goes on without news
+if (pause instanceof HTMLButtonElement) offerPause(pause);
