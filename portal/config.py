@@ -19,7 +19,7 @@ DEFAULT_PATH = Path("/etc/portal/portal.toml")
 DEFAULT_STATE_DIR = Path("/var/lib/portal")
 
 # RFC 1035 2.3.1, lower case: the name becomes `<name>.local` and a MediaMTX user.
-_DNS_LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+DNS_LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 _HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
@@ -296,7 +296,7 @@ def _is_ip(address: str) -> bool:
 
 
 def _check_label(name: str, key: str) -> None:
-    if not _DNS_LABEL.match(name):
+    if not DNS_LABEL.match(name):
         raise ConfigError(
             f"{name!r} is not a DNS label",
             key=key,
