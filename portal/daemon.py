@@ -19,6 +19,8 @@ from portal.errors import ConfigError
 from portal.mediamtx.client import MediaMtxClient
 from portal.mediamtx.server import MediaServer
 from portal.model import SiteStatus, Snapshot
+from portal.peers.directory import PeerDirectory
+from portal.peers.discovery import Discovery
 from portal.peers.link import PeerLink
 from portal.picture import PictureCheck
 from portal.ports import listen_error
@@ -55,6 +57,7 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
             config.ports.admin,
             "admin",
         )
+        directory = PeerDirectory(config)
         notifier = Notifier(state)
         resources.callback(notifier.stopping)
         if config.is_exposed:
@@ -67,7 +70,8 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
                 "media server": media_server.run,
                 "cameras": CameraInventory(config.cameras, state).run,
                 "publishing": Publishing(config, state, client, state_dir).run,
-                "peer link": PeerLink(config, state).run,
+                "peer link": PeerLink(config, state, directory).run,
+                "discovery": Discovery(config, state, directory).run,
                 "picture check": PictureCheck(config, state).run,
                 "systemd": notifier.run,
             },

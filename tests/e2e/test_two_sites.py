@@ -26,7 +26,7 @@ async def published(site: RunningSite) -> np.ndarray:
     """What the site publishes, decoded by a reader of its own: 16x9 RGB."""
     async with open_reader(site.whep) as frames:
         async for frame in frames:
-            picture = frame.to_ndarray(format="rgb24").astype(float)
+            picture = frame.rgb.astype(float)
             rows, columns = picture.shape[0] // 9 * 9, picture.shape[1] // 16 * 16
             blocks = picture[:rows, :columns].reshape(9, rows // 9, 16, columns // 16, 3)
             return np.asarray(blocks.mean(axis=(1, 3)))

@@ -15,8 +15,8 @@ _CONFIGURATION = (_DOCS / "configuration.md").read_text(encoding="utf-8")
 
 
 def sections() -> dict[str, type[Section]]:
-    lists = {"[[cameras]]": CameraSection, "[[peers]]": PeerSection}
-    single = {
+    lists: dict[str, type[Section]] = {"[[cameras]]": CameraSection, "[[peers]]": PeerSection}
+    single: dict[str, type[Section]] = {
         f"[{field.name}]": field.type
         for field in msgspec.structs.fields(Config)
         if isinstance(field.type, type) and issubclass(field.type, Section)
