@@ -65,18 +65,17 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
                 "site.address = %s: everybody on that network can watch this camera",
                 config.site.address,
             )
-        await _run_services(
-            {
-                "media server": media_server.run,
-                "cameras": CameraInventory(config.cameras, state).run,
-                "publishing": Publishing(config, state, client, state_dir).run,
-                "peer link": PeerLink(config, state, directory).run,
-                "discovery": Discovery(config, state, directory).run,
-                "picture check": PictureCheck(config, state).run,
-                "systemd": notifier.run,
-            },
-            stop,
-        )
+        services: dict[str, Callable[[], Awaitable[None]]] = {
+            "media server": media_server.run,
+            "cameras": CameraInventory(config.cameras, state).run,
+            "publishing": Publishing(config, state, client, state_dir).run,
+            "peer link": PeerLink(config, state, directory).run,
+            "picture check": PictureCheck(config, state).run,
+            "systemd": notifier.run,
+        }
+        if config.discovery.enabled:
+            services["discovery"] = Discovery(config, state, directory).run
+        await _run_services(services, stop)
 
 
 async def _run_services(
