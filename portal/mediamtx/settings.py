@@ -1,0 +1,56 @@
+"""What differs from box to box in MediaMTX's settings, as its MTX_* environment. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+
+from portal.config import Config
+
+# MediaMTX expands variables in `runOnInit` and has no escape for "$": before it splits the line
+# in 1.12, after that in 1.20. A variable that holds the sign comes out right in both.
+DOLLAR_VARIABLE = "PORTAL_DOLLAR"
+
+
+def environment(config: Config, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment for MediaMTX. What we compute wins over what is inherited; other
+    inherited MTX_* pass, so that a benchmark may ask for MTX_HLS=yes."""
+    return {
+        **inherited,
+        "MTX_HLSADDRESS": inherited.get("MTX_HLSADDRESS", _joined(config.site.address, 8888)),
+        **_computed(config),
+    }
+
+
+def _computed(config: Config) -> dict[str, str]:
+    ports, address = config.ports, config.site.address
+    wildcard = ipaddress.ip_address(address).is_unspecified
+    return {
+        "MTX_APIADDRESS": _joined(config.loopback, ports.api),
+        "MTX_RTSPADDRESS": _joined(config.loopback, ports.rtsp),
+        "MTX_RTPADDRESS": _joined(config.loopback, ports.rtp),
+        "MTX_RTCPADDRESS": _joined(config.loopback, ports.rtp + 1),
+        "MTX_WEBRTCADDRESS": _joined(address, ports.whep),
+        "MTX_WEBRTCLOCALUDPADDRESS": _joined(address, ports.media),
+        "MTX_WEBRTCLOCALTCPADDRESS": _joined(address, ports.media),
+        # One address: only that one may be offered to a screen. All: whatever the box has.
+        "MTX_WEBRTCIPSFROMINTERFACES": "yes" if wildcard else "no",
+        "MTX_WEBRTCADDITIONALHOSTS": "" if wildcard else address,
+        # On by default in 1.20 with ports of its own; 1.12 ignores the variable, but not the key.
+        "MTX_MOQ": "no",
+        DOLLAR_VARIABLE: "$",
+    }
+
+
+def fingerprint(binary: Path, yml: Path, env: Mapping[str, str]) -> str:
+    """Changes whenever a MediaMTX would run differently. Raises `OSError`."""
+    found = binary.stat()
+    settings = [f"{key}={value}" for key, value in sorted(env.items()) if key.startswith("MTX_")]
+    parts = [str(binary), str(found.st_size), str(found.st_mtime_ns), yml.read_text("utf-8")]
+    return hashlib.sha256("\0".join([*parts, *settings]).encode()).hexdigest()
+
+
+def _joined(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
