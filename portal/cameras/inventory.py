@@ -1,0 +1,248 @@
+"""Which cameras are present: plugging and unplugging as they happen, in order of preference."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import NoReturn, Protocol
+
+from portal.backoff import Backoff
+from portal.cameras import udev
+from portal.cameras.identity import VideoDevice, cameras_among, display_names, identify, matching
+from portal.cameras.udev import Action, DeviceEvent
+from portal.cameras.v4l2 import camera_formats
+from portal.config import CameraSection, Config
+from portal.errors import CameraError
+from portal.model import Camera, CameraFormat
+from portal.state import StateBoard
+
+log = logging.getLogger(__name__)
+
+# One plug makes several events (two nodes, then udev's rules) within some 50 ms.
+_SETTLE_S = 0.1
+_SETTLE_AT_MOST_S = 1.0
+# For so long after plugging a closed door is udev at work, not a fault.
+_PATIENCE_S = 2.0
+
+Formats = Callable[[str], Awaitable[tuple[CameraFormat, ...]]]
+
+
+class Watch(Protocol):
+    """What the inventory needs of udev."""
+
+    def present(self) -> tuple[VideoDevice, ...]: ...
+
+    async def events(self) -> list[DeviceEvent]: ...
+
+
+class CameraInventory:
+    """Writes `state.cameras`, and the faults `camera:<id>` and `udev`."""
+
+    def __init__(
+        self,
+        cameras: tuple[CameraSection, ...],
+        state: StateBoard,
+        *,
+        open_watch: Callable[[], AbstractContextManager[Watch]] = udev.open_watch,
+        formats: Formats = camera_formats,
+    ) -> None:
+        self._sections = cameras
+        self._state = state
+        self._open_watch = open_watch
+        self._ask_formats = formats
+        self._devices: dict[str, VideoDevice] = {}
+        self._ids: dict[str, str] = {}
+        self._formats: dict[str, tuple[CameraFormat, ...]] = {}  # of those that were looked at
+        self._examinations: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> NoReturn:
+        """Keep `state.cameras` true."""
+        self._publish()
+        if wants_devices(self._sections):
+            try:
+                await self._follow_devices()
+            except CameraError as exc:
+                log.warning("cameras: %s", exc)
+                self._state.raise_fault("udev", exc.message, remedy=exc.remedy)
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    async def _follow_devices(self) -> NoReturn:
+        with self._open_watch() as watch:
+            async with asyncio.TaskGroup() as group:
+                self._sync(watch.present(), group)
+                while True:
+                    await self._settled(watch)
+                    self._sync(watch.present(), group)
+        raise AssertionError("unreachable")
+
+    async def _settled(self, watch: Watch) -> None:
+        """Wait for something to happen and then for a short silence. What is pulled out is gone
+        at once."""
+        loop = asyncio.get_running_loop()
+        self._remove_pulled(await watch.events())
+        deadline = loop.time() + _SETTLE_AT_MOST_S
+        while (left := min(_SETTLE_S, deadline - loop.time())) > 0:
+            try:
+                self._remove_pulled(await asyncio.wait_for(watch.events(), left))
+            except TimeoutError:
+                return
+
+    def _remove_pulled(self, events: Iterable[DeviceEvent]) -> None:
+        self._state.clear_fault("udev")  # it speaks
+        pulled = [event.node for event in events if event.action is Action.REMOVED]
+        for node in pulled:
+            self._forget(node)
+        if pulled:
+            self._publish()
+
+    def _sync(self, present: Sequence[VideoDevice], group: asyncio.TaskGroup) -> None:
+        """Converge on what udev says is there."""
+        capturing = {device.node: device for device in present if device.captures}
+        for node in [*self._devices]:
+            if capturing.get(node) != self._devices[node]:
+                self._forget(node)
+        self._devices = capturing
+        self._ids = identify(capturing.values(), self._ids)
+        for device in self._wanted():
+            if device.node not in self._examinations:
+                self._examinations[device.node] = group.create_task(
+                    self._examine(device), name=f"look at {device.node}"
+                )
+        self._publish()
+
+    def _wanted(self) -> list[VideoDevice]:
+        chosen = choose(self._sections, self._devices.values(), self._ids)
+        return [device for _, device in chosen if device is not None]
+
+    def _forget(self, node: str) -> None:
+        """Leave no trace of a node: its number may be given to another camera."""
+        self._devices.pop(node, None)
+        self._formats.pop(node, None)
+        if (task := self._examinations.pop(node, None)) is not None:
+            task.cancel()
+        if (camera_id := self._ids.pop(node, None)) is not None:
+            self._state.clear_fault(f"camera:{camera_id}")
+
+    async def _examine(self, device: VideoDevice) -> None:
+        """Ask for the formats until the camera answers; say so when it takes too long."""
+        loop = asyncio.get_running_loop()
+        backoff = Backoff(first_s=0.05, cap_s=5.0)
+        patience = loop.time() + _PATIENCE_S
+        key = f"camera:{self._ids[device.node]}"
+        while True:
+            try:
+                self._formats[device.node] = await self._ask_formats(device.node)
+            except CameraError as exc:
+                if loop.time() > patience and device.node not in self._formats:
+                    log.warning("%s: %s", device.product or device.node, exc)
+                    self._formats[device.node] = ()
+                    self._state.raise_fault(key, exc.message, remedy=exc.remedy)
+                    self._publish()
+                await asyncio.sleep(backoff.next())
+            else:
+                self._state.clear_fault(key)
+                self._publish()
+                return
+
+    def _publish(self) -> None:
+        before = {camera.id: camera for camera in self._state.snapshot.cameras}
+        ready = [device for device in self._devices.values() if device.node in self._formats]
+        cameras = listed(self._sections, ready, self._ids, self._formats)
+        self._state.update(cameras=cameras)
+        after = {camera.id: camera for camera in cameras}
+        for camera_id in after.keys() - before.keys():
+            log.info("camera %s is there", after[camera_id].name)
+        for camera_id in before.keys() - after.keys():
+            log.info("camera %s is gone", before[camera_id].name)
+
+
+async def list_cameras(config: Config) -> list[Camera]:
+    """One look, for people. Raises `CameraError` when only udev could tell and cannot."""
+    if not wants_devices(config.cameras):
+        return [*listed(config.cameras, (), {}, {})]
+    try:
+        present = await asyncio.to_thread(udev.present_devices)
+    except CameraError:
+        if not any(section.source != "usb" for section in config.cameras):
+            raise
+        present = ()
+    devices = [device for device in present if device.captures]
+    ids = identify(devices, {})
+    formats: dict[str, tuple[CameraFormat, ...]] = {}
+    for _, device in choose(config.cameras, devices, ids):
+        if device is None:
+            continue
+        try:
+            formats[device.node] = await camera_formats(device.node)
+        except CameraError as exc:
+            log.warning("%s: %s", device.product or device.node, exc)
+    return [*listed(config.cameras, devices, ids, formats)]
+
+
+def wants_devices(sections: Sequence[CameraSection]) -> bool:
+    """Whether udev is needed: no section at all means every USB camera."""
+    return not sections or any(section.source == "usb" for section in sections)
+
+
+def choose(
+    sections: Sequence[CameraSection], devices: Iterable[VideoDevice], ids: Mapping[str, str]
+) -> list[tuple[CameraSection | None, VideoDevice | None]]:
+    """The present candidates in order of preference. A device is chosen by one section only;
+    sections that name theirs choose before those that take any."""
+    present = list(devices)
+    if not sections:
+        return [(None, device) for device in cameras_among(present)]
+    by_section: dict[str, VideoDevice | None] = {}
+    taken: set[str] = set()
+    for section in sorted(sections, key=lambda one: not one.match):
+        if section.source != "usb":
+            by_section[section.name] = None
+            continue
+        found = matching(section.match, present, ids) if section.match else cameras_among(present)
+        for device in found:
+            thing = device.physical or device.node
+            if thing not in taken:
+                taken.add(thing)
+                by_section[section.name] = device
+                break
+    return [
+        (section, by_section[section.name]) for section in sections if section.name in by_section
+    ]
+
+
+def listed(
+    sections: Sequence[CameraSection],
+    devices: Iterable[VideoDevice],
+    ids: Mapping[str, str],
+    formats: Mapping[str, tuple[CameraFormat, ...]],
+) -> tuple[Camera, ...]:
+    """The candidates as cameras."""
+    present = list(devices)
+    names = display_names(cameras_among(present))
+    cameras = []
+    for section, device in choose(sections, present, ids):
+        if device is None:
+            assert section is not None  # noqa: S101 - choose() pairs no two Nones
+            cameras.append(
+                Camera(
+                    id=f"{section.source}-{section.name}",
+                    name=section.name,
+                    source=section.source,
+                    input=section.input,
+                )
+            )
+            continue
+        named = section.name if section is not None and section.match else ""
+        cameras.append(
+            Camera(
+                id=ids[device.node],
+                name=named or names.get(device.node, device.product or device.node),
+                source="usb",
+                device=device.node,
+                formats=formats.get(device.node, ()),
+            )
+        )
+    return tuple(cameras)

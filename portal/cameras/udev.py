@@ -1,0 +1,149 @@
+"""The udev boundary: video devices as values, and their coming and going as events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+import pyudev
+
+from portal.cameras.identity import VideoDevice
+from portal.errors import CameraError
+from portal.model import Value
+
+log = logging.getLogger(__name__)
+
+
+class Action(StrEnum):
+    APPEARED = "appeared"  # or changed
+    REMOVED = "removed"
+    MISSED = "missed"  # more events than the socket holds: look at everything again
+
+
+class DeviceEvent(Value, frozen=True):
+    action: Action
+    node: str = ""
+
+
+class UdevWatch:
+    """Made by `open_watch`, used on the event loop's thread."""
+
+    def __init__(self, context: pyudev.Context, monitor: pyudev.Monitor) -> None:
+        self._context = context
+        self._monitor = monitor
+        self._events: asyncio.Queue[DeviceEvent] = asyncio.Queue()
+
+    def present(self) -> tuple[VideoDevice, ...]:
+        """Every video node that udev has finished with. Some milliseconds of sysfs."""
+        found = []
+        for device in self._context.list_devices(subsystem="video4linux"):
+            with contextlib.suppress(pyudev.DeviceNotFoundError):
+                if device.is_initialized and (value := _described(device)) is not None:
+                    found.append(value)
+        return tuple(found)
+
+    async def events(self) -> list[DeviceEvent]:
+        """What happened since the last call: waits for the first, then takes all there are."""
+        found = [await self._events.get()]
+        while not self._events.empty():
+            found.append(self._events.get_nowait())
+        return found
+
+    def drain(self) -> None:
+        """Take every waiting event off the socket. Called by the event loop."""
+        while True:
+            try:
+                device = self._monitor.poll(timeout=0)
+            except OSError as exc:  # ENOBUFS: the kernel dropped some
+                log.debug("udev events were lost: %s", exc)
+                self._events.put_nowait(DeviceEvent(action=Action.MISSED))
+                return
+            if device is None:
+                return
+            node = device.device_node
+            if node is None:
+                continue
+            gone = device.action in {"remove", "unbind"}
+            action = Action.REMOVED if gone else Action.APPEARED
+            self._events.put_nowait(DeviceEvent(action=action, node=node))
+
+
+@contextlib.contextmanager
+def open_watch() -> Iterator[UdevWatch]:
+    """Listen from before the first `present()`, so that nothing falls between. Raises
+    `CameraError` where there is no udev."""
+    try:
+        context = pyudev.Context()
+        monitor = pyudev.Monitor.from_netlink(context)
+        monitor.filter_by("video4linux")
+        monitor.start()
+    except (ImportError, OSError) as exc:
+        raise CameraError(
+            f"udev cannot be used here: {exc}",
+            remedy="USB cameras are noticed only where libudev and its events are available",
+        ) from exc
+    watch = UdevWatch(context, monitor)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(monitor.fileno(), watch.drain)
+    try:
+        yield watch
+    finally:
+        loop.remove_reader(monitor.fileno())
+
+
+def present_devices() -> tuple[VideoDevice, ...]:
+    """One look without listening. Raises `CameraError` where there is no udev."""
+    try:
+        context = pyudev.Context()
+        return UdevWatch(context, pyudev.Monitor.from_netlink(context)).present()
+    except (ImportError, OSError) as exc:
+        raise CameraError(f"udev cannot be used here: {exc}") from exc
+
+
+def is_running() -> bool:
+    """Whether a udev daemon sends events here: in most containers none does."""
+    return Path("/run/udev/control").exists()
+
+
+def _described(device: pyudev.Device) -> VideoDevice | None:
+    node = device.device_node
+    if node is None:
+        return None
+    properties = device.properties
+    usb_device = device.find_parent("usb", "usb_device")
+    parent = device.parent
+    return VideoDevice(
+        node=node,
+        links=tuple(sorted(device.device_links)),
+        captures=":capture:" in properties.get("ID_V4L_CAPABILITIES", ""),
+        is_usb=usb_device is not None,
+        vendor=properties.get("ID_VENDOR_ID", "") if usb_device is not None else "",
+        model=properties.get("ID_MODEL_ID", "") if usb_device is not None else "",
+        serial=properties.get("ID_SERIAL_SHORT", ""),
+        path=properties.get("ID_PATH", ""),
+        port=usb_device.sys_name if usb_device is not None else "",
+        physical=usb_device.device_path if usb_device is not None else device.device_path,
+        interface=_hex(properties.get("ID_USB_INTERFACE_NUM", "")),
+        index=_attribute(device, "index"),
+        product=properties.get("ID_V4L_PRODUCT") or properties.get("ID_MODEL", ""),
+        driver=(parent.driver if parent is not None else None) or "",
+        plugged_at=int(properties.get("USEC_INITIALIZED", "0")),
+    )
+
+
+def _hex(text: str) -> int:
+    try:
+        return int(text, 16)
+    except ValueError:
+        return 0
+
+
+def _attribute(device: pyudev.Device, name: str) -> int:
+    try:
+        return int(device.attributes.asint(name))
+    except (KeyError, ValueError, UnicodeDecodeError):
+        return 0
