@@ -13,6 +13,7 @@ from portal.web.guard import guard
 from portal.web.headers import add_headers
 from portal.web.health import add_health_route
 from portal.web.kiosk import add_kiosk_routes
+from portal.web.link import add_link_routes
 from portal.web.metrics import add_metrics_route
 from portal.web.page import add_page_routes
 from portal.web.sdp import MAX_BYTES
@@ -35,6 +36,7 @@ def make_public_app(config: Config, state: StateBoard) -> web.Application:
     """For the site's address: the first page and the state, read-only until there is a login, and
     the other site's link."""
     app, _ = _make_app(config, state, is_local=False)
+    add_link_routes(app, config, state)
     return app
 
 

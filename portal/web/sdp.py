@@ -9,7 +9,7 @@ FRAGMENT_TYPE = "application/trickle-ice-sdpfrag"
 # A browser's offer for one video is 3 to 7 kB, MediaMTX's answer 1 to 2 kB.
 MAX_BYTES = 64 * 1024
 
-_LINE = re.compile(r"[a-z]=[^\x00]*\Z")
+_LINE = re.compile(r"[a-z]=[^\x00\r]*\Z")
 
 
 def is_session_description(body: bytes) -> bool:

@@ -97,7 +97,7 @@ class WhepForwarder:
             raise _refusal(target.who, reply)
         if reply.content_type != OFFER_TYPE or not is_session_description(reply.body):
             raise nonsense(target.who, "its answer is not SDP")
-        resource = _resource(target.endpoint, reply.headers.get("Location", ""))
+        resource = session_resource(target.endpoint, reply.headers.get("Location", ""))
         if resource is None:
             raise nonsense(target.who, "it names no session")
         session_id = self.sessions.open(target=word, who=target.who, resource=resource)
@@ -186,17 +186,16 @@ async def _body(request: web.Request, content_type: str) -> bytes:
     return await request.read()  # without a length: the app's client_max_size bounds it
 
 
-def _resource(endpoint: URL, location: str) -> URL | None:
+def session_resource(endpoint: URL, location: str) -> URL | None:
     """Where the session is. Of the Location only path and query count: the server that answered
     keeps its session, whatever name it gives itself, and cannot send us to a third one."""
     if not location or len(location) > 1000:
         return None
     try:
         joined = endpoint.join(URL(location))
-        path = joined.raw_path
-        return (
-            None if path == "/" else endpoint.origin().join(URL(joined.raw_path_qs, encoded=True))
-        )
+        if joined.scheme not in {"http", "https"} or joined.raw_path == "/":
+            return None
+        return endpoint.origin().join(URL(joined.raw_path_qs, encoded=True))
     except ValueError:
         return None
 
