@@ -27,14 +27,17 @@ FAULT = "picture"
 _LOOK_LIMIT_S = 15.0
 
 
-async def look(url: str, *, seconds: float = 2.0, limit_s: float = _LOOK_LIMIT_S) -> ProbeResult:
+async def look(
+    url: str, *, seconds: float = 2.0, patience_s: float = 5.0, limit_s: float = _LOOK_LIMIT_S
+) -> ProbeResult:
     """Run `portal.probe` on `url` as a child of low priority: its libraries cost 60 MB here.
 
     A probe that does not work at all is a result too: `unknown`, with the reason.
     """
     argv = ["nice", "-n", "10", sys.executable, "-P", "-m", "portal.probe", url, "--json"]
+    argv += ["--seconds", f"{seconds:g}", "--patience", f"{patience_s:g}"]
     try:
-        child = await ChildProcess.spawn([*argv, "--seconds", f"{seconds:g}"], name="probe")
+        child = await ChildProcess.spawn(argv, name="probe")
     except ProcessError as exc:
         return ProbeResult(url=url, state=PictureState.UNKNOWN, reason=str(exc))
     try:

@@ -273,23 +273,28 @@ def _told(result: ProbeResult) -> str:
     )
 
 
-async def _probe_until_terminated(url: str, seconds: float) -> ProbeResult:
+async def _probe_until_terminated(url: str, *, seconds: float, patience_s: float) -> ProbeResult:
     """SIGTERM ends the look in order, so that the session is deleted."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - asyncio.run() made one
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await probe(url, seconds=seconds)
+    return await probe(url, seconds=seconds, frame_timeout_s=patience_s)
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m portal.probe", description=__doc__)
     parser.add_argument("url", help="WHEP address, such as http://127.0.0.1:8889/cam/whep")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long to look (2)")
+    parser.add_argument("--patience", type=float, default=5.0, help="wait so long for a frame (5)")
     parser.add_argument("--json", action="store_true", help="print the whole result")
     arguments = parser.parse_args(argv)
     logging.disable(logging.WARNING)  # aiortc tells of each frame before the first keyframe
     try:
-        result = asyncio.run(_probe_until_terminated(arguments.url, arguments.seconds))
+        result = asyncio.run(
+            _probe_until_terminated(
+                arguments.url, seconds=arguments.seconds, patience_s=arguments.patience
+            )
+        )
     except (asyncio.CancelledError, KeyboardInterrupt):
         return 1
     print(msgspec.json.encode(result).decode() if arguments.json else _told(result))  # noqa: T201

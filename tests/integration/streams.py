@@ -1,0 +1,95 @@
+"""A real MediaMTX on an address of its own, and real ffmpegs that publish to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from portal.process import ChildProcess
+
+MOVING = ("-f", "lavfi", "-i", "testsrc2=s=640x360:r=30")
+STILL = ("-f", "lavfi", "-i", "smptehdbars=s=640x360:r=25")
+
+
+def media_server_binary() -> str:
+    """The one beside the interpreter, else the one on PATH."""
+    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    found = shutil.which("mediamtx", path=places)
+    assert found, "no MediaMTX: portal media-server install"
+    return found
+
+
+@asynccontextmanager
+async def bare_media_server(address: str, folder: Path) -> AsyncIterator[ChildProcess]:
+    """Knows any path, asks nobody. Ready when its WHEP port listens."""
+    settings = folder / f"mediamtx-{address}.yml"
+    settings.write_text(
+        f"""
+rtmp: no
+hls: no
+srt: no
+rtspTransports: [tcp]
+rtspAddress: {address}:8554
+webrtcAddress: {address}:8889
+webrtcLocalUDPAddress: {address}:8189
+webrtcIPsFromInterfaces: no
+webrtcAdditionalHosts: [{address}]
+paths:
+  all_others:
+"""
+    )
+    server = await ChildProcess.spawn([media_server_binary(), str(settings)], name="mediamtx")
+    try:
+        async with asyncio.timeout(15):
+            while not await _listens(address, 8889):
+                assert server.returncode is None, server.last_lines
+                await asyncio.sleep(0.05)
+        yield server
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def publishing(
+    address: str, source: tuple[str, ...], *, path: str = "cam"
+) -> AsyncIterator[ChildProcess]:
+    """ffmpeg encodes `source` as a portal does, and sends it. Not ready yet when it starts."""
+    encode = (
+        "-c:v libx264 -preset ultrafast -tune zerolatency -profile:v baseline -g 15 -b:v 1500k"
+        " -pix_fmt yuv420p -f rtsp -rtsp_transport tcp"
+    )
+    url = f"rtsp://{address}:8554/{path}"
+    ffmpeg = await ChildProcess.spawn(
+        ["ffmpeg", "-v", "error", "-re", *source, *encode.split(), url], name="ffmpeg"
+    )
+    try:
+        yield ffmpeg
+    finally:
+        await ffmpeg.stop()
+
+
+async def _listens(address: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(address, port)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
+
+
+async def until(condition: Callable[[], bool], *, limit_s: float = 15.0) -> None:
+    """Wait for what another process does. Raises `TimeoutError`."""
+    async with asyncio.timeout(limit_s):
+        while not condition():  # noqa: ASYNC110 - another process tells no event
+            await asyncio.sleep(0.05)
+
+
+def count(server: ChildProcess, words: str) -> int:
+    """How many of its last lines say so."""
+    return sum(words in line for line in server.last_lines)
