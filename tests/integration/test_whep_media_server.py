@@ -1,0 +1,122 @@
+"""An offer through this box to the other site's real MediaMTX: opened, trickled, really closed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import ClientSession
+
+from portal import resources
+from portal.mediamtx.client import MediaMtxClient
+from portal.mediamtx.settings import environment
+from portal.process import ChildProcess
+from portal.web.app import make_local_app
+from tests.integration.streams import MOVING, media_server_binary, publishing
+from tests.integration.web_server import CANDIDATE, OFFER, board_of, config_at, linked_to, served
+
+SDP = {"Content-Type": "application/sdp"}
+FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
+
+
+@asynccontextmanager
+async def media_server(address: str) -> AsyncIterator[MediaMtxClient]:
+    """MediaMTX of a portal at `address`, with the repository's settings and a path `cam`."""
+    config = config_at(address)
+    server = await ChildProcess.spawn(
+        [media_server_binary(), str(resources.mediamtx_yml())],
+        name="mediamtx",
+        env=environment(config, os.environ),
+    )
+    try:
+        async with MediaMtxClient(config.api_url) as client, asyncio.timeout(20):
+            while True:
+                try:
+                    await client.set_path("cam", {})
+                    break
+                except Exception:  # noqa: BLE001 - not up yet; the timeout ends it
+                    assert server.returncode is None, server.last_lines
+                    await asyncio.sleep(0.05)
+            yield client
+    finally:
+        await server.stop()
+
+
+async def until_ready(client: MediaMtxClient) -> None:
+    async with asyncio.timeout(20):
+        while (path := await client.path("cam")) is None or not path.ready:  # noqa: ASYNC110 - it tells no event
+            await asyncio.sleep(0.05)
+
+
+async def until_sessions(client: MediaMtxClient, count: int) -> None:
+    async with asyncio.timeout(10):
+        while len(await client.webrtc_sessions()) != count:  # noqa: ASYNC110 - it tells no event
+            await asyncio.sleep(0.02)
+
+
+async def test_a_session_at_the_other_site_is_opened_fed_and_really_closed(
+    loopback: str, other_loopback: str
+) -> None:
+    config = config_at(loopback)
+    state = board_of(config)
+    state.update(link=linked_to(other_loopback))
+    async with (
+        media_server(other_loopback) as there,
+        served(make_local_app(config, state), loopback) as base,
+        ClientSession() as http,
+    ):
+        whep = f"{base}/whep/peer"
+        async with http.post(whep, data=OFFER, headers=SDP) as answer:
+            assert answer.status == 404
+            assert "New York has no picture just now" in (await answer.json())["error"]
+        async with publishing(other_loopback, MOVING):
+            await until_ready(there)
+            async with http.post(whep, data=OFFER, headers=SDP) as answer:
+                assert answer.status == 201
+                assert answer.content_type == "application/sdp"
+                text = await answer.text()
+                # Media comes straight from the other site.
+                assert re.search(rf"a=candidate:.* {re.escape(other_loopback)} 8189 ", text)
+                assert "a=sendonly" in text
+                session = base + answer.headers["Location"]
+                match = {"If-Match": answer.headers["ETag"]}
+            await until_sessions(there, 1)
+            async with http.patch(session, data=CANDIDATE, headers={**FRAGMENT, **match}) as answer:
+                assert answer.status == 204
+            async with http.options(whep) as answer:
+                assert answer.status == 204
+            async with http.delete(session) as answer:
+                assert answer.status == 200
+            await until_sessions(there, 0)
+            async with http.patch(session, data=CANDIDATE, headers=FRAGMENT) as answer:
+                assert answer.status == 404
+            no_medium = OFFER.replace("m=video", "m=banana")
+            async with http.post(whep, data=no_medium, headers=SDP) as answer:
+                assert answer.status == 400
+                assert "New York refuses the request" in (await answer.json())["error"]
+
+
+async def test_a_session_ended_by_the_other_site_is_gone_here(
+    loopback: str, other_loopback: str
+) -> None:
+    config = config_at(loopback)
+    state = board_of(config)
+    state.update(link=linked_to(other_loopback))
+    async with (
+        served(make_local_app(config, state), loopback) as base,
+        ClientSession() as http,
+    ):
+        async with media_server(other_loopback) as there, publishing(other_loopback, MOVING):
+            await until_ready(there)
+            async with http.post(f"{base}/whep/peer", data=OFFER, headers=SDP) as answer:
+                session = base + answer.headers["Location"]
+        async with http.patch(session, data=CANDIDATE, headers=FRAGMENT) as answer:
+            assert answer.status == 502
+        async with media_server(other_loopback):
+            async with http.patch(session, data=CANDIDATE, headers=FRAGMENT) as answer:
+                assert answer.status == 404
+            async with http.delete(session) as answer:
+                assert answer.status == 404
