@@ -16,18 +16,16 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Never
 
-from zeroconf import (
+from zeroconf import (  # type: ignore[attr-defined]  # DNS* are there, but not in its __all__
+    DNSOutgoing,
+    DNSPointer,
+    DNSQuestion,
     IPVersion,
     NotRunningException,
     RecordUpdate,
     RecordUpdateListener,
     ServiceStateChange,
     Zeroconf,
-)
-from zeroconf import (  # type: ignore[attr-defined]  # there, but missing from its __all__
-    DNSOutgoing,
-    DNSPointer,
-    DNSQuestion,
 )
 from zeroconf import Error as ZeroconfError
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
@@ -83,12 +81,14 @@ class _Ear(RecordUpdateListener):
     def async_update_records(self, _zc: Zeroconf, now: float, records: list[RecordUpdate]) -> None:
         for update in records:
             record = update.new
-            is_pointer = isinstance(record, DNSPointer)
-            name = record.alias if is_pointer else record.name
-            if name in self.heard and not record.is_expired(now):
-                self.heard[name] = time.monotonic()
-                if is_pointer:
-                    self._on_announced(name)
+            if record.is_expired(now):
+                continue
+            if isinstance(record, DNSPointer):
+                if record.alias in self.heard:
+                    self.heard[record.alias] = time.monotonic()
+                    self._on_announced(record.alias)
+            elif record.name in self.heard:
+                self.heard[record.name] = time.monotonic()
 
 
 class Discovery:
@@ -153,11 +153,11 @@ class Discovery:
             browser = self._browse()
             await announced
             self._state.clear_fault(FAULT)
-            self._directory.on_doubt = self._ask
+            self._directory.on_doubt = self._doubt
             while True:
                 if await self._until_interfaces_change(watch):
                     await browser.async_cancel()
-                    await self._move(zeroconf, info := self._advertisement())
+                    await self._move(zeroconf)
                     browser = self._browse()
                     for name in list(self._ear.heard):
                         self._ask(name)
@@ -173,15 +173,18 @@ class Discovery:
         except TimeoutError:
             self._ask_the_quiet()
             return False
-        before, self._interfaces = self._interfaces, site_interfaces(self._config)
-        return before != self._interfaces
+        return site_interfaces(self._config) != self._interfaces
 
-    async def _move(self, zeroconf: AsyncZeroconf, info: AsyncServiceInfo) -> None:
-        listed = ", ".join(str(interface.ip) for interface in self._interfaces) or "none"
-        log.info("this site's addresses are now: %s", listed)
+    async def _move(self, zeroconf: AsyncZeroconf) -> None:
+        """Take the addresses as they are now, and say so on the network."""
+        before, self._interfaces = self._interfaces, site_interfaces(self._config)
+        addresses = [str(interface.ip) for interface in self._interfaces]
+        log.info("this site's addresses are now: %s", ", ".join(addresses) or "none")
+        info = self._advertisement()
         self._zeroconf.registry.async_update(info)
-        await zeroconf.async_update_interfaces([str(each.ip) for each in self._interfaces])
-        await (await zeroconf.async_update_service(info))
+        await zeroconf.async_update_interfaces(addresses)  # announces on what is new
+        if not set(self._interfaces) - set(before):
+            await (await zeroconf.async_update_service(info))
 
     async def _close(self, zeroconf: AsyncZeroconf, browser: AsyncServiceBrowser | None) -> None:
         tasks = list(self._errands.values())
@@ -230,6 +233,8 @@ class Discovery:
         if state_change is ServiceStateChange.Removed:
             self._said_goodbye(name)
             return
+        if name == self._advertisement().name:
+            return
         if name not in self._ear.heard and len(self._ear.heard) >= 2 * SEEN_MAX:
             self._complain("flood", f"over {2 * SEEN_MAX} sites are advertised; leaving some out")
             return
@@ -241,16 +246,16 @@ class Discovery:
         else:
             self._errand("look", name, self._look(name))
 
-    async def _look(self, name: str) -> None:
+    async def _look(self, name: str, *, keep_address: bool = True) -> None:
         info = AsyncServiceInfo(self._type, name)
         if await info.async_request(self._zeroconf, 3000):
-            self._read(info)
+            self._read(info, keep_address=keep_address)
 
     async def _look_again(self, name: str) -> None:
         await asyncio.sleep(self._timing.second_look_s)
         await self._look(name)
 
-    def _read(self, info: AsyncServiceInfo) -> None:
+    def _read(self, info: AsyncServiceInfo, *, keep_address: bool = True) -> None:
         name = info.name
         if instance_of(info.properties) == self._instance:
             return
@@ -262,7 +267,7 @@ class Discovery:
                 port=info.port,
                 addresses=info.parsed_scoped_addresses(version),
                 ours=self._interfaces,
-                keep=former.address if former else "",
+                keep=former.address if former and keep_address else "",
             )
         except PeerError as exc:
             self._complain(name, f"{untrusted.shown(name)} is left out: {exc}")
@@ -334,7 +339,13 @@ class Discovery:
         if name not in self._goodbyes:
             self._errand("confirm", name, self._confirm(name))
 
-    async def _confirm(self, name: str) -> None:
+    def _doubt(self, name: str) -> None:
+        """The link to it broke. Perhaps it is there at another address: one that it had for less
+        than a second is not withdrawn by the next (RFC 6762 10.2)."""
+        if name not in self._goodbyes:
+            self._errand("confirm", name, self._confirm(name, then_look=True))
+
+    async def _confirm(self, name: str, *, then_look: bool = False) -> None:
         """Ask until it answers; drop it when it doesn't."""
         asked_at = time.monotonic()
         for _ in range(self._timing.asks):
@@ -343,6 +354,8 @@ class Discovery:
             self._zeroconf.async_send(question)
             await asyncio.sleep(self._timing.ask_every_s)
             if self._ear.heard.get(name, asked_at) > asked_at:
+                if then_look:
+                    await self._look(name, keep_address=False)
                 return
         if name not in self._goodbyes:
             self._drop(name)
