@@ -1,0 +1,49 @@
+"""Which MediaMTX is ours: a small file, so that the next daemon knows it again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+import msgspec
+
+from portal.errors import MediaServerError
+from portal.mediamtx.running import RunningProcess, boot_id
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """`owner` says who ends and starts it: the daemon, or a service unit of its own."""
+
+    pid: int
+    start_time: int
+    boot: str
+    fingerprint: str
+    version: str
+    owner: Literal["daemon", "unit"]
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """None when there is none, or none that can be understood."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+            return None
+
+    def write(self, path: Path) -> None:
+        """Whole or not at all. Raises `MediaServerError`."""
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            partial.write_bytes(msgspec.json.encode(self))
+            partial.replace(path)
+        except OSError as exc:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            raise MediaServerError(
+                f"{path} cannot be written: {exc.strerror}", remedy="check the state directory"
+            ) from exc
+
+    def process(self) -> RunningProcess | None:
+        """The process that it names, if that is alive."""
+        return RunningProcess.find(self.pid, self.start_time) if self.boot == boot_id() else None
