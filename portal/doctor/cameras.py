@@ -7,33 +7,32 @@ import getpass
 import os
 from pathlib import Path
 
-from portal.cameras.inventory import list_cameras
-from portal.config import Config
+from portal.cameras import udev
+from portal.cameras.inventory import list_cameras, wants_devices
 from portal.doctor.finding import Finding, fail, ok, warn
 from portal.doctor.subject import Subject
 
 _DEV = Path("/dev")
-_UDEV_CONTROL = Path("/run/udev/control")
 
 
-def _needs_usb(config: Config) -> bool:
-    """No camera configured means: any USB camera."""
-    return not config.cameras or any(camera.source == "usb" for camera in config.cameras)
+_NOT_NEEDED = "not needed: no USB camera is configured"
 
 
 async def check_udev(subject: Subject) -> Finding:
-    if not _needs_usb(subject.config):
-        return ok("not needed: no USB camera is configured")
-    if await asyncio.to_thread(_UDEV_CONTROL.exists):
-        return ok("running")
-    detail = f"not running ({_UDEV_CONTROL} is missing): no camera will be noticed"
+    sections = subject.config.cameras
+    if not wants_devices(sections):
+        return ok(_NOT_NEEDED)
+    with udev.open_watch():
+        if await asyncio.to_thread(udev.is_running):
+            return ok("its events can be heard")
+    detail = "no udev runs here: a camera that is plugged in will not be noticed"
     remedy = "systemctl start systemd-udevd (in a container: bind /run/udev)"
-    return fail(detail, remedy) if subject.config.cameras else warn(detail, remedy)
+    return fail(detail, remedy) if sections else warn(detail, remedy)
 
 
 async def check_rights(subject: Subject) -> Finding:
-    if not _needs_usb(subject.config):
-        return ok("not needed: no USB camera is configured")
+    if not wants_devices(subject.config.cameras):
+        return ok(_NOT_NEEDED)
     return await asyncio.to_thread(_check_rights)
 
 
@@ -60,6 +59,12 @@ def _user() -> str:
 
 async def check_cameras(subject: Subject) -> Finding:
     found = await list_cameras(subject.config)
+    mute = [camera.name for camera in found if camera.source == "usb" and not camera.formats]
+    if mute:
+        return fail(
+            f"{', '.join(mute)} does not say what it can do",
+            "end the program that uses it, or pull it and plug it in again",
+        )
     if found:
         return ok(", ".join(camera.name for camera in found))
     wanted = ", ".join(camera.name for camera in subject.config.cameras)

@@ -45,11 +45,13 @@ CHECKS = (
 )
 
 
-async def run_checks(
-    config: Config, *, state_dir: Path, checks: Iterable[Check] = CHECKS
-) -> list[Finding]:
+async def run_checks(config: Config, *, state_dir: Path) -> list[Finding]:
+    """Look at the box, and at its daemon if it runs."""
+    return await examine(await meet(config, state_dir), CHECKS)
+
+
+async def examine(subject: Subject, checks: Iterable[Check]) -> list[Finding]:
     """Findings in the order of `checks`. Never raises for what is wrong with the box."""
-    subject = await meet(config, state_dir)
     return list(await asyncio.gather(*(_run(check, subject) for check in checks)))
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import os
 import shutil
 import socket
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
 from portal.config import Config
 from portal.doctor.finding import Finding, fail, ok, warn
 from portal.doctor.subject import Subject
+from portal.errors import PortalError
 from portal.model import Snapshot
 from portal.ports import listen_error, port_holder
 
@@ -28,10 +29,13 @@ async def check_state_dir(subject: Subject) -> Finding:
 def _check_state_dir(path: Path) -> Finding:
     remedy = "run as the service's user, or set PORTAL_STATE_DIR"
     existing = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if existing == path and not path.is_dir():
-        return fail(f"{path} is not a directory", "move it away")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        return fail(f"{path} cannot be written", remedy)
+    if not existing.is_dir():
+        return fail(f"{existing} is not a directory", "move it away")
+    try:
+        with tempfile.TemporaryFile(dir=existing):  # read-only mounts refuse root as well
+            pass
+    except OSError as exc:
+        return fail(f"{path} cannot be written: {exc.strerror}", remedy)
     free = shutil.disk_usage(existing).free
     room = f"{free / 1e9:.1f} GB free"
     if free < _LITTLE_SPACE:
@@ -65,7 +69,9 @@ def _listeners(config: Config) -> list[tuple[str, str, int, socket.SocketKind]]:
 def _check_ports(subject: Subject) -> Finding:
     config, daemon = subject.config, subject.daemon
     own = port_holder(config.loopback, config.ports.kiosk) if daemon is not None else ""
-    faults, held = [], 0
+    faults: list[PortalError] = []
+    adoptable = ""
+    held = 0
     for name, address, port, kind in _listeners(config):
         try:
             _try_to_listen(address, port, kind)
@@ -73,10 +79,17 @@ def _check_ports(subject: Subject) -> Finding:
             holder = port_holder(address, port)
             if daemon is not None and _is_ours(holder, own, daemon):
                 held += 1
+            elif daemon is None and holder.startswith("mediamtx "):
+                adoptable = holder
             else:
                 faults.append(listen_error(exc, address=address, port=port, key=f"ports.{name}"))
     if faults:
         return fail("; ".join(fault.message for fault in faults), faults[0].remedy)
+    if adoptable:
+        return warn(
+            f"{adoptable} runs already: portal takes it over if it is this box's own",
+            "nothing, if it has a unit of its own; else end it",
+        )
     if held:
         return ok("held by the portal that runs here")
     return ok("all free")

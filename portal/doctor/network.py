@@ -24,7 +24,7 @@ _ASK_EVERY_S = 0.7
 _REACH_S = 1.5
 _RESOLVE_S = 2.0
 _TYPE = b"\x07_portal\x04_tcp\x05local\x00"
-_NAME = re.compile(rb"(.)name=")
+_NAME = re.compile(rb"(.)name=", re.DOTALL)  # before it its length, which may be a newline
 _LABEL = re.compile(r"[a-z0-9-]{1,63}")
 # id 0, a standard query with one question: PTR of our service type, class IN
 _QUESTION = struct.pack("!6H", 0, 0, 1, 0, 0, 0) + _TYPE + struct.pack("!2H", 12, 1)
@@ -84,12 +84,12 @@ async def _ask(one: socket.socket, names: set[str]) -> None:
         try:
             async with asyncio.timeout(min(left, _ASK_EVERY_S)):
                 while True:
-                    names |= _names_in(await loop.sock_recv(one, 9000))
+                    names |= names_in(await loop.sock_recv(one, 9000))
         except TimeoutError:
             continue
 
 
-def _names_in(answer: bytes) -> set[str]:
+def names_in(answer: bytes) -> set[str]:
     """The `name=` of each TXT record. Untrusted: only what is a label counts."""
     if _TYPE.removesuffix(b"\x05local\x00") not in answer:
         return set()

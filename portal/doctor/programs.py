@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import platform
-import re
 import shutil
 import sys
 
@@ -14,7 +13,6 @@ from portal.mediamtx.install import find_media_server
 from portal.publish.ffmpeg import ffmpeg_facts, find_ffmpeg
 
 _OLDEST_PYTHON = (3, 11)
-_OLDEST_MEDIAMTX = (1, 12)
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -41,16 +39,7 @@ async def check_ffmpeg(subject: Subject) -> Finding:
 
 async def check_media_server(subject: Subject) -> Finding:
     found = await asyncio.to_thread(find_media_server, subject.config.media_server.binary)
-    said = f"MediaMTX {found.version} at {found.path} ({found.why})"
-    numbers = re.search(r"(\d+)\.(\d+)", found.version)
-    if numbers is None:
-        return warn(f"{said}: its version cannot be read", "portal media-server install")
-    if (int(numbers[1]), int(numbers[2])) < _OLDEST_MEDIAMTX:
-        return fail(
-            f"{said} is too old: 1.12 is the oldest that works",
-            "portal media-server install, or set media_server.binary",
-        )
-    return ok(said)
+    return ok(f"MediaMTX {found.version} at {found.path} ({found.why})")
 
 
 async def check_chromium(_subject: Subject) -> Finding:

@@ -16,6 +16,11 @@ MOVING = ("-f", "lavfi", "-i", "testsrc2=s=640x360:r=30")
 STILL = ("-f", "lavfi", "-i", "smptehdbars=s=640x360:r=25")
 
 
+def neighbour(address: str) -> str:
+    """A second address for the same test: the `loopback` fixture never gives one above .250."""
+    return f"{address.rpartition('.')[0]}.252"
+
+
 def media_server_binary() -> str:
     """The one beside the interpreter, else the one on PATH."""
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])

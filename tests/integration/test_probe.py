@@ -29,6 +29,7 @@ from tests.integration.streams import (
     STILL,
     bare_media_server,
     count,
+    neighbour,
     publishing,
     until,
 )
@@ -237,14 +238,14 @@ async def test_media_that_cannot_pass_is_said_so(loopback: str, tmp_path: Path) 
     async with bare_media_server(loopback, tmp_path), publishing(loopback, MOVING):
         await _probe_when_published(_whep(loopback))
         # The answer of a real server, its candidate replaced by one that swallows packets.
-        async with _whep_server(f"{loopback[:-1]}9") as server:
+        async with _whep_server(neighbour(loopback)) as server:
             answer = await _answer_of(_whep(loopback))
             server.body = "\r\n".join(
                 line for line in answer.splitlines() if not line.startswith("a=candidate")
             )
             server.body += "\r\na=candidate:1 1 udp 2130706431 192.0.2.77 9 typ host\r\n"
             server.body += "a=end-of-candidates\r\n"
-            result = await probe(_whep(f"{loopback[:-1]}9"), frame_timeout_s=1.5)
+            result = await probe(_whep(neighbour(loopback)), frame_timeout_s=1.5)
     assert result.state is PictureState.STALLED
     assert "ICE" in result.reason
     assert "8189" in result.remedy
