@@ -32,6 +32,14 @@ class VideoDevice(Value, frozen=True):
     plugged_at: int = 0  # microseconds since boot; a replugged device is a new value
 
 
+def is_same_thing(one: VideoDevice, other: VideoDevice) -> bool:
+    """Whether a node still stands for what it stood for: udev may have added links meanwhile."""
+    return all(
+        getattr(one, name) == getattr(other, name)
+        for name in ("node", "path", "physical", "vendor", "model", "serial", "plugged_at")
+    )
+
+
 def has_real_serial(serial: str) -> bool:
     """Whether a serial tells two cameras of one model apart."""
     text = serial.strip().lower()
@@ -87,26 +95,49 @@ def _matches(match: str, device: VideoDevice, camera_id: str) -> bool:
     return wanted in {name.lower() for name in names if name not in {"", ":"}}
 
 
-def identify(devices: Iterable[VideoDevice], known: Mapping[str, str]) -> dict[str, str]:
-    """Camera ids by node. `known` holds the ids given before: who has one keeps it, so that a
-    second camera with the same serial takes the longer name and not the first one's."""
-    ids = {device.node: known[device.node] for device in devices if device.node in known}
-    taken = set(ids.values())
-    for device in sorted(devices, key=lambda one: (one.path, one.interface, one.index)):
-        if device.node in ids:
-            continue
-        for candidate in _id_candidates(device):
-            if candidate not in taken:
-                ids[device.node] = candidate
-                taken.add(candidate)
-                break
-    return ids
+class Identities:
+    """Gives each device its camera id and keeps it while the device is there.
+
+    Where two cameras bear one serial at the same time, the first keeps the serial's id, the other
+    is named by its place, and from then on each place remembers its id.
+    """
+
+    def __init__(self) -> None:
+        self._by_node: dict[str, str] = {}
+        self._by_place: dict[tuple[str, str], str] = {}  # (id by serial, place), twins only
+
+    def assign(self, devices: Iterable[VideoDevice]) -> dict[str, str]:
+        """Ids by node. Devices that are not named any more have given theirs back."""
+        present = {device.node: device for device in devices}
+        self._by_node = {n: known for n, known in self._by_node.items() if n in present}
+        owners = {known: present[node] for node, known in self._by_node.items()}
+        for device in sorted(
+            present.values(), key=lambda one: (one.path, one.interface, one.index)
+        ):
+            if device.node in self._by_node:
+                continue
+            candidates = list(_id_candidates(device))
+            remembered = self._by_place.get((candidates[0], _place(device)))
+            chosen = next(
+                name for name in filter(None, (remembered, *candidates)) if name not in owners
+            )
+            twin = owners.get(candidates[0])
+            if twin is not None and twin.physical != device.physical:
+                self._by_place[candidates[0], _place(twin)] = candidates[0]
+                self._by_place[candidates[0], _place(device)] = chosen
+            owners[chosen] = device
+            self._by_node[device.node] = chosen
+        return dict(self._by_node)
+
+    def forget(self, node: str) -> str | None:
+        """The device has gone; the id that it had."""
+        return self._by_node.pop(node, None)
 
 
 def _id_candidates(device: VideoDevice) -> Iterable[str]:
     """Best first. They are part of MediaMTX paths: letters, digits, dot, dash, underscore."""
     kind = f"{device.vendor}-{device.model}" if device.vendor else device.driver or "video"
-    place = _without_interface(device.path) or device.port or device.node.rpartition("/")[2]
+    place = _place(device)
     if has_real_serial(device.serial):
         yield _slug(f"{kind}-{device.serial}")
     yield _slug(f"{kind}-{place}")
@@ -114,15 +145,18 @@ def _id_candidates(device: VideoDevice) -> Iterable[str]:
     yield _slug(f"{kind}-{place}-{device.node.rpartition('/')[2]}")
 
 
+def _place(device: VideoDevice) -> str:
+    return _without_interface(device.path) or device.port or device.node.rpartition("/")[2]
+
+
 def display_names(devices: Iterable[VideoDevice]) -> dict[str, str]:
-    """Names for people by node: the product, plus the port where two are equal."""
-    plain = {device.node: _product(device) for device in devices}
-    return {
-        device.node: f"{plain[device.node]} (port {device.port})"
-        if device.port and list(plain.values()).count(plain[device.node]) > 1
-        else plain[device.node]
-        for device in devices
-    }
+    """Names for people by node: the product; with its port if one before it is called the same,
+    so that plugging a second camera does not rename the first."""
+    names: dict[str, str] = {}
+    for device in devices:
+        name = _product(device)
+        names[device.node] = f"{name} (port {device.port})" if name in names.values() else name
+    return names
 
 
 def _product(device: VideoDevice) -> str:

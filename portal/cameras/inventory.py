@@ -10,7 +10,14 @@ from typing import NoReturn, Protocol
 
 from portal.backoff import Backoff
 from portal.cameras import udev
-from portal.cameras.identity import VideoDevice, cameras_among, display_names, identify, matching
+from portal.cameras.identity import (
+    Identities,
+    VideoDevice,
+    cameras_among,
+    display_names,
+    is_same_thing,
+    matching,
+)
 from portal.cameras.udev import Action, DeviceEvent
 from portal.cameras.v4l2 import camera_formats
 from portal.config import CameraSection, Config
@@ -53,7 +60,8 @@ class CameraInventory:
         self._open_watch = open_watch
         self._ask_formats = formats
         self._devices: dict[str, VideoDevice] = {}
-        self._ids: dict[str, str] = {}
+        self._identities = Identities()
+        self._ids: dict[str, str] = {}  # by node
         self._formats: dict[str, tuple[CameraFormat, ...]] = {}  # of those that were looked at
         self._examinations: dict[str, asyncio.Task[None]] = {}
 
@@ -64,15 +72,25 @@ class CameraInventory:
             try:
                 await self._follow_devices()
             except CameraError as exc:
-                log.warning("cameras: %s", exc)
-                self._state.raise_fault("udev", exc.message, remedy=exc.remedy)
+                self._report(exc)
         await asyncio.Event().wait()
         raise AssertionError("unreachable")
+
+    def _report(self, exc: CameraError) -> None:
+        log.warning("%s", exc)
+        self._state.raise_fault("udev", exc.message, remedy=exc.remedy)
 
     async def _follow_devices(self) -> NoReturn:
         with self._open_watch() as watch:
             async with asyncio.TaskGroup() as group:
                 self._sync(watch.present(), group)
+                if not self._devices and not udev.is_running():
+                    self._report(
+                        CameraError(
+                            "udev is not running here: a USB camera that is plugged in is not seen",
+                            remedy="in a container, share the host's /run/udev and network",
+                        )
+                    )
                 while True:
                     await self._settled(watch)
                     self._sync(watch.present(), group)
@@ -101,11 +119,11 @@ class CameraInventory:
     def _sync(self, present: Sequence[VideoDevice], group: asyncio.TaskGroup) -> None:
         """Converge on what udev says is there."""
         capturing = {device.node: device for device in present if device.captures}
-        for node in [*self._devices]:
-            if capturing.get(node) != self._devices[node]:
+        for node, device in [*self._devices.items()]:
+            if node not in capturing or not is_same_thing(device, capturing[node]):
                 self._forget(node)
         self._devices = capturing
-        self._ids = identify(capturing.values(), self._ids)
+        self._ids = self._identities.assign(capturing.values())
         for device in self._wanted():
             if device.node not in self._examinations:
                 self._examinations[device.node] = group.create_task(
@@ -123,7 +141,8 @@ class CameraInventory:
         self._formats.pop(node, None)
         if (task := self._examinations.pop(node, None)) is not None:
             task.cancel()
-        if (camera_id := self._ids.pop(node, None)) is not None:
+        self._ids.pop(node, None)
+        if (camera_id := self._identities.forget(node)) is not None:
             self._state.clear_fault(f"camera:{camera_id}")
 
     async def _examine(self, device: VideoDevice) -> None:
@@ -170,7 +189,7 @@ async def list_cameras(config: Config) -> list[Camera]:
             raise
         present = ()
     devices = [device for device in present if device.captures]
-    ids = identify(devices, {})
+    ids = Identities().assign(devices)
     formats: dict[str, tuple[CameraFormat, ...]] = {}
     for _, device in choose(config.cameras, devices, ids):
         if device is None:

@@ -38,11 +38,12 @@ class UdevWatch:
         self._events: asyncio.Queue[DeviceEvent] = asyncio.Queue()
 
     def present(self) -> tuple[VideoDevice, ...]:
-        """Every video node that udev has finished with. Some milliseconds of sysfs."""
+        """Every video node. One that udev has not finished with has no properties yet, and does
+        not count as capturing. Some milliseconds of sysfs."""
         found = []
         for device in self._context.list_devices(subsystem="video4linux"):
             with contextlib.suppress(pyudev.DeviceNotFoundError):
-                if device.is_initialized and (value := _described(device)) is not None:
+                if (value := _described(device)) is not None:
                     found.append(value)
         return tuple(found)
 
@@ -118,7 +119,7 @@ def _described(device: pyudev.Device) -> VideoDevice | None:
     parent = device.parent
     return VideoDevice(
         node=node,
-        links=tuple(sorted(device.device_links)),
+        links=tuple(sorted(properties.get("DEVLINKS", "").split())),
         captures=":capture:" in properties.get("ID_V4L_CAPABILITIES", ""),
         is_usb=usb_device is not None,
         vendor=properties.get("ID_VENDOR_ID", "") if usb_device is not None else "",
