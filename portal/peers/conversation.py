@@ -33,6 +33,9 @@ class LinkTiming:
     min_pause_s: float = 0.25  # between two attempts, whatever the network says
 
 
+DEFAULT_TIMING = LinkTiming()
+
+
 class SameNameError(PeerError):
     """The peer bears our own name."""
 

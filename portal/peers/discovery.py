@@ -21,7 +21,6 @@ from zeroconf import (  # type: ignore[attr-defined]  # DNS* are there, but not 
     DNSPointer,
     DNSQuestion,
     IPVersion,
-    NotRunningException,
     RecordUpdate,
     RecordUpdateListener,
     ServiceStateChange,
@@ -32,30 +31,21 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 from portal.backoff import Backoff
 from portal.config import Config
-from portal.errors import PeerError
-from portal.model import Peer
 from portal.peers import untrusted
-from portal.peers.advertisement import (
-    SERVICE_TYPE,
-    instance_of,
-    peer_from,
-    properties,
-    service_label,
-)
+from portal.peers.advertisement import SERVICE_TYPE, properties, service_label
 from portal.peers.directory import SEEN_MAX, PeerDirectory
 from portal.peers.interfaces import Interface, InterfaceWatch, site_interfaces
+from portal.peers.sightings import Sightings
 from portal.state import StateBoard
 
 log = logging.getLogger(__name__)
 
 FAULT = "discovery"
-FAULT_SAME_NAME = "site.name"
 
 _QUERY, _SRV, _IN = 0, 33, 1  # RFC 1035 4.1.1, RFC 2782, RFC 1035 3.2.4
 
 # For other programs' caches; ours asks. RFC 6762 10 recommends 120 s for what depends on a host.
 _TTL_S = 120
-_LOGGED_MAX = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,13 +102,12 @@ class Discovery:
         self._type = service_type
         self._timing = timing
         self._instance = secrets.token_hex(8)
-        self._interfaces: tuple[Interface, ...] = ()
+        self._own = f"{service_label(config, self._instance)}.{service_type}"
+        self._sightings = Sightings(config, state, directory, instance=self._instance)
         self._ear = _Ear(directory.heard)
-        self._known: dict[str, Peer] = {}
-        self._namesakes: dict[str, str] = {}  # instance → address of a box that bears our name
+        self._interfaces: tuple[Interface, ...] = ()
         self._goodbyes: dict[str, asyncio.TimerHandle] = {}
         self._errands: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._complained: set[str] = set()
 
     async def run(self) -> Never:
         """Never returns. What the network or the machine refuses is a fault, tried again."""
@@ -127,7 +116,7 @@ class Discovery:
             try:
                 with InterfaceWatch() as watch:
                     await self._serve(watch)
-            except (OSError, ZeroconfError, NotRunningException) as exc:
+            except (OSError, ZeroconfError) as exc:
                 reason = untrusted.cleaned(str(exc) or type(exc).__name__, 200)
                 self._state.raise_fault(
                     FAULT,
@@ -205,14 +194,13 @@ class Discovery:
         return IPVersion.V6Only if ":" in self._config.site.address else IPVersion.V4Only
 
     def _advertisement(self) -> AsyncServiceInfo:
-        label = service_label(self._config, self._instance)
         return AsyncServiceInfo(
             self._type,
-            f"{label}.{self._type}",
+            self._own,
             port=self._config.ports.admin,
             properties=properties(self._config, self._instance),
             # Not <site>.local: that one is avahi's, and two responders would fight over it.
-            server=f"{label}.local.",
+            server=f"{self._own.removesuffix(self._type)}local.",
             host_ttl=_TTL_S,
             other_ttl=_TTL_S,
             parsed_addresses=[str(interface.ip) for interface in self._interfaces],
@@ -233,13 +221,19 @@ class Discovery:
         if state_change is ServiceStateChange.Removed:
             self._said_goodbye(name)
             return
-        if name == self._advertisement().name:
+        if name == self._own:
             return
         if name not in self._ear.heard and len(self._ear.heard) >= 2 * SEEN_MAX:
-            self._complain("flood", f"over {2 * SEEN_MAX} sites are advertised; leaving some out")
+            self._sightings.complain("flood", f"over {2 * SEEN_MAX} sites are advertised")
             return
+        if (timer := self._goodbyes.pop(name, None)) is not None:
+            timer.cancel()
         self._ear.heard[name] = time.monotonic()
-        info = AsyncServiceInfo(self._type, name)
+        try:
+            info = AsyncServiceInfo(self._type, name)
+        except ZeroconfError:
+            self._sightings.complain(name, f"{untrusted.shown(name)} is no service's name")
+            return
         if info.load_from_cache(self._zeroconf):
             self._read(info)
             self._errand("look", name, self._look_again(name))
@@ -247,6 +241,8 @@ class Discovery:
             self._errand("look", name, self._look(name))
 
     async def _look(self, name: str, *, keep_address: bool = True) -> None:
+        if name in self._goodbyes:
+            return
         info = AsyncServiceInfo(self._type, name)
         if await info.async_request(self._zeroconf, 3000):
             self._read(info, keep_address=keep_address)
@@ -256,36 +252,14 @@ class Discovery:
         await self._look(name)
 
     def _read(self, info: AsyncServiceInfo, *, keep_address: bool = True) -> None:
-        name = info.name
-        if instance_of(info.properties) == self._instance:
-            return
-        version = self._ip_version()
-        former = self._known.get(name)
-        try:
-            peer = peer_from(
-                info.properties,
-                port=info.port,
-                addresses=info.parsed_scoped_addresses(version),
-                ours=self._interfaces,
-                keep=former.address if former and keep_address else "",
-            )
-        except PeerError as exc:
-            self._complain(name, f"{untrusted.shown(name)} is left out: {exc}")
-            return
-        if (timer := self._goodbyes.pop(name, None)) is not None:
-            timer.cancel()
-        if peer.name == self._config.site.name:
-            self._namesakes[name] = peer.address
-            self._show_namesakes()
-            return
-        if self._namesakes.pop(name, None) is not None:
-            self._show_namesakes()
-        if peer != former or timer is not None:
-            self._known[name] = peer
-            if not self._directory.saw(name, peer):
-                self._complain("full", f"{peer.name} is left out: too many sites")
-            elif former is None:
-                log.info("%s seen on the network at %s", peer.name, peer.address)
+        self._sightings.saw(
+            info.name,
+            info.properties,
+            port=info.port,
+            addresses=info.parsed_scoped_addresses(self._ip_version()),
+            ours=self._interfaces,
+            keep_address=keep_address,
+        )
 
     def _said_goodbye(self, name: str) -> None:
         self._directory.leaving(name)
@@ -297,35 +271,15 @@ class Discovery:
     def _drop(self, name: str) -> None:
         self._goodbyes.pop(name, None)
         self._ear.heard.pop(name, None)
-        peer = self._known.pop(name, None)
         # What stays in the cache would make its return look like no news.
         cache = self._zeroconf.cache
-        stale = [
+        cache.async_remove_records(cache.async_entries_with_name(name))
+        cache.async_remove_records(
             record
-            for record in (
-                *cache.async_entries_with_name(name),
-                *cache.async_entries_with_name(self._type),
-            )
-            if name in {record.name, getattr(record, "alias", "")}
-        ]
-        cache.async_remove_records(stale)
-        if peer is not None:
-            log.info("%s is gone from the network", peer.name)
-            self._directory.gone(name)
-        if self._namesakes.pop(name, None) is not None:
-            self._show_namesakes()
-
-    def _show_namesakes(self) -> None:
-        if not self._namesakes:
-            self._state.clear_fault(FAULT_SAME_NAME)
-            return
-        own = self._config.site.name
-        others = ", ".join(sorted(self._namesakes.values()))
-        self._state.raise_fault(
-            FAULT_SAME_NAME,
-            f'another box on the network, at {others}, is also named "{own}"',
-            remedy="give each its own site.name in portal.toml",
+            for record in cache.async_entries_with_name(self._type)
+            if isinstance(record, DNSPointer) and record.alias == name
         )
+        self._sightings.gone(name)
 
     # Who is still there
 
@@ -366,12 +320,12 @@ class Discovery:
         if key in self._errands:
             errand.close()
             return
-        task = asyncio.create_task(errand, name=f"{kind} {name}")
+        task = asyncio.create_task(_forgiving(errand), name=f"{kind} {name}")
         self._errands[key] = task
         task.add_done_callback(lambda _: self._errands.pop(key, None))
 
-    def _complain(self, about: str, message: str) -> None:
-        """One log line for each thing that is wrong out there, and not without end."""
-        if about not in self._complained and len(self._complained) < _LOGGED_MAX:
-            self._complained.add(about)
-            log.warning("%s", message)
+
+async def _forgiving(errand: Coroutine[None, None, None]) -> None:
+    """A network that is down, or a name that is none, fails the errand and nothing else."""
+    with contextlib.suppress(OSError, ZeroconfError):
+        await errand

@@ -34,7 +34,10 @@ def site_interfaces(config: Config) -> tuple[Interface, ...]:
     found = [
         interface
         for interface in _all_interfaces()
-        if interface.version == wanted.version and not interface.is_loopback
+        if interface.version == wanted.version
+        and not interface.is_loopback
+        # fe80::… is reached with the name of the caller's interface only: no use in a URL.
+        and not (interface.version == 6 and interface.is_link_local)
     ]
     if not wanted.is_unspecified:
         found = [interface for interface in found if interface.ip == wanted]
@@ -51,9 +54,7 @@ def _all_interfaces() -> Iterator[Interface]:
             if isinstance(address.ip, str):
                 yield ipaddress.ip_interface(f"{address.ip}/{address.network_prefix}")
             else:
-                host, _flow, scope = address.ip
-                zone = f"%{scope}" if scope else ""
-                yield ipaddress.ip_interface(f"{host}{zone}/{address.network_prefix}")
+                yield ipaddress.ip_interface(f"{address.ip[0]}/{address.network_prefix}")
 
 
 def _is_running(name: str) -> bool:

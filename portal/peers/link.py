@@ -23,6 +23,7 @@ from portal.model import LinkState, Peer, RemoteSite
 from portal.peers import messages
 from portal.peers.clock import Sample
 from portal.peers.conversation import (
+    DEFAULT_TIMING,
     Conversation,
     LinkTiming,
     SameNameError,
@@ -47,7 +48,7 @@ class PeerLink:
         state: StateBoard,
         directory: PeerDirectory,
         *,
-        timing: LinkTiming = LinkTiming(),
+        timing: LinkTiming = DEFAULT_TIMING,
     ) -> None:
         self._searches = config.discovery.enabled
         self._state = state

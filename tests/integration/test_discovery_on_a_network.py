@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -50,6 +51,7 @@ class Network:
         )
         self._switch("link", "set", f"port{number}", "master", "switch", "up")
         ip("-n", box.namespace, "addr", "add", f"{box.address}/24", "dev", "eth0")
+        ip("-n", box.namespace, "addr", "add", f"{box.address6}/64", "dev", "eth0", "nodad")
         ip("-n", box.namespace, "link", "set", "eth0", "up")
         return box
 
@@ -69,9 +71,10 @@ class Box:
 
     def __init__(self, network: Network, number: int, namespace: str) -> None:
         self._network = network
-        self._number = number
+        self.number = number
         self.namespace = namespace
         self.address = f"10.77.0.{number}"
+        self.address6 = f"fd77::{number}"
         self._process: ChildProcess | None = None
         self._snapshot: Snapshot | None = None
         self._changed = asyncio.Event()
@@ -103,10 +106,10 @@ class Box:
         self._process = None
 
     def pull_cable(self) -> None:
-        self._network.cable(self._number, "down")
+        self._network.cable(self.number, "down")
 
     def plug_cable(self) -> None:
-        self._network.cable(self._number, "up")
+        self._network.cable(self.number, "up")
 
     def move_to(self, address: str) -> None:
         ip("-n", self.namespace, "addr", "del", f"{self.address}/24", "dev", "eth0")
@@ -275,3 +278,67 @@ async def test_a_box_that_starts_without_a_network_finds_the_other_once_it_is_th
     )
     new_york.plug_cable()
     await asyncio.gather(dublin.until_link(LinkState.UP), new_york.until_link(LinkState.UP))
+
+
+async def test_boxes_that_listen_on_ipv6_find_each_other_there(boxes: list[Box]) -> None:
+    dublin, new_york, _ = boxes
+    await asyncio.gather(dublin.start("dublin", "::"), new_york.start("new-york", "::"))
+    await asyncio.gather(dublin.until_link(LinkState.UP), new_york.until_link(LinkState.UP))
+    assert dublin.link.peer is not None
+    assert dublin.link.peer.address == new_york.address6
+
+
+async def test_avahi_on_the_same_boxes_is_no_obstacle_and_goes_on_working(
+    boxes: list[Box], tmp_path: Path
+) -> None:
+    dublin, new_york, _ = boxes
+    async with AsyncExitStack() as stack:
+        for box in (dublin, new_york):
+            avahi = await _start_avahi(box, tmp_path)
+            stack.push_async_callback(avahi.stop)
+        await asyncio.gather(dublin.start("dublin"), new_york.start("new-york"))
+        await asyncio.gather(dublin.until_link(LinkState.UP), new_york.until_link(LinkState.UP))
+        assert dublin.faults == []
+        assert await _resolve(dublin, f"avahi{new_york.number}.local.") == new_york.address
+        new_york.pull_cable()
+        await dublin.until_link(LinkState.SEARCHING)
+        new_york.plug_cable()
+        await asyncio.gather(dublin.until_link(LinkState.UP), new_york.until_link(LinkState.UP))
+
+
+async def _start_avahi(box: Box, folder: Path) -> ChildProcess:
+    """avahi-daemon as Debian sets it up, but without D-Bus and in a /run of its own."""
+    configuration = folder / f"avahi{box.number}.conf"
+    configuration.write_text(
+        f"[server]\nhost-name=avahi{box.number}\nenable-dbus=no\nuse-ipv6=no\n"
+        "[publish]\npublish-workstation=no\n"
+    )
+    return await ChildProcess.spawn(
+        [
+            *("ip", "netns", "exec", box.namespace, "sh", "-c"),
+            "mount -t tmpfs tmpfs /run && mkdir /run/avahi-daemon && chown avahi /run/avahi-daemon "
+            f"&& exec avahi-daemon --no-chroot --no-drop-root -f {configuration}",
+        ],
+        name="avahi-daemon",
+    )
+
+
+async def _resolve(box: Box, host: str) -> str:
+    """Ask the network from `box`, past its own avahi."""
+    program = (
+        "import asyncio, sys\n"
+        "from zeroconf import AddressResolverIPv4\n"
+        "from zeroconf.asyncio import AsyncZeroconf\n"
+        "async def main():\n"
+        f"    zeroconf = AsyncZeroconf(interfaces=[{box.address!r}])\n"
+        f"    resolver = AddressResolverIPv4({host!r})\n"
+        "    await resolver.async_request(zeroconf.zeroconf, 5000)\n"
+        "    print(*resolver.parsed_addresses())\n"
+        "    await zeroconf.async_close()\n"
+        "asyncio.run(main())\n"
+    )
+    child = await ChildProcess.spawn(
+        ["ip", "netns", "exec", box.namespace, sys.executable, "-c", program], name="resolve"
+    )
+    await child.wait()
+    return " ".join(child.last_lines)
