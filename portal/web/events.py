@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import msgspec
 from aiohttp import web
@@ -53,7 +54,8 @@ class EventStreams:
         self._pumps.add(pump)
         try:
             await asyncio.wait({pump})
-            if not pump.cancelled():
+            # A page that was closed is noticed by the next write to it.
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
                 pump.result()
         finally:
             pump.cancel()

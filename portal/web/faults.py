@@ -59,9 +59,9 @@ async def answer_faults(request: web.Request, handler: Handler) -> web.StreamRes
         if "Allow" in exc.headers:
             answer.headers["Allow"] = exc.headers["Allow"]
         return answer
-    except ConnectionError:
-        raise  # the client went away while we wrote: aiohttp ends the connection quietly
     except Exception:
+        if request.transport is None or request.transport.is_closing():
+            return web.Response(status=400)  # the client went away: nobody reads this
         # The path is untrusted text: %r keeps it on one line.
         log.exception("no answer to %s %r: a bug", request.method, request.path)
         return fault_response(

@@ -19,6 +19,8 @@ def add_page_routes(
 ) -> None:
     """`is_local`: the page has the pictures and the pause button, else it only tells."""
     templates = jinja2.Environment(
+        trim_blocks=True,
+        lstrip_blocks=True,
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -35,7 +37,9 @@ def add_page_routes(
             # What the page needs to know beside the snapshot, and a first snapshot to begin with.
             setup={
                 "local": is_local,
-                "whepPort": config.ports.whep,
+                # A page from elsewhere reaches MediaMTX by the name that it reached the box by.
+                "playerHost": config.local_host if is_local else "",
+                "playerPort": config.ports.whep,
                 "snapshot": msgspec.to_builtins(snapshot),
             },
         )

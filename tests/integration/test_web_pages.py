@@ -92,6 +92,11 @@ async def next_snapshot(stream: ClientResponse) -> Snapshot:
             return msgspec.json.decode(data, type=Snapshot)
 
 
+async def text_of(site: Site, path: str) -> str:
+    async with site.http.get(site.local + path) as answer:
+        return await answer.text()
+
+
 @pytest.mark.parametrize("which", ["local", "public"])
 async def test_a_page_hears_of_each_change_at_once(loopback: str, which: str) -> None:
     async with site_at(loopback) as site:
@@ -114,6 +119,26 @@ async def test_a_quiet_stream_beats(loopback: str, monkeypatch: pytest.MonkeyPat
         assert await next_event(stream) == ("heartbeat", "0")
         site.state.update(paused=True)
         assert (await next_snapshot(stream)).paused
+
+
+async def test_a_page_that_was_closed_is_forgotten_without_a_word(
+    loopback: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with site_at(loopback) as site:
+        stream = await site.http.get(f"{site.local}/events")
+        await next_snapshot(stream)
+        stream.close()
+        reader, writer = await asyncio.open_connection(loopback, 8080)
+        head = f"POST /api/v1/camera HTTP/1.1\r\nHost: {loopback}\r\nContent-Type: application/json\r\n"
+        writer.write(f"{head}Content-Length: 99\r\n\r\n{{".encode())
+        await writer.drain()
+        writer.transport.abort()
+        async with asyncio.timeout(5):
+            while "portal_event_streams 0.0" not in await text_of(site, "/metrics"):
+                site.state.update(paused=not site.state.snapshot.paused)
+                await asyncio.sleep(0.01)
+        assert reader.at_eof() or reader.exception() is None
+    assert caplog.records == []
 
 
 async def test_more_pages_than_a_box_can_feed_are_turned_away(

@@ -28,8 +28,7 @@ let snapshot = setup.snapshot;
 /** @param {HTMLElement} figure @param {{caption: string, veil: string}} words @param {URL | null} player */
 function renderFigure(figure, words, player) {
   say(one(figure, ".caption", HTMLElement), words.caption);
-  const veil = words.veil || (setup.local ? "Loading the picture" : "The picture is on the box itself");
-  say(one(figure, ".veil", HTMLElement), veil);
+  if (setup.local) say(one(figure, ".veil", HTMLElement), words.veil || "Loading the picture");
   const link = one(figure, ".player", HTMLAnchorElement);
   link.hidden = player === null;
   if (player) link.href = player.href;
@@ -38,7 +37,8 @@ function renderFigure(figure, words, player) {
 /** MediaMTX's own page. @param {string} host @param {number} port */
 function playerAt(host, port) {
   try {
-    return new URL(`http://${host.includes(":") ? `[${host}]` : host}:${port}/cam/`);
+    const isIPv6 = host.includes(":") && !host.startsWith("[");
+    return new URL(`http://${isIPv6 ? `[${host}]` : host}:${port}/cam/`);
   } catch {
     return null; // a peer may call its address anything
   }
@@ -88,7 +88,7 @@ function render() {
   document.title = `${snapshot.site.title} · Portal`;
   say(one(document, "#headline", HTMLElement), view.headline);
   const peer = snapshot.link.peer;
-  renderFigure(own, view.own, playerAt(location.hostname, setup.whepPort));
+  renderFigure(own, view.own, playerAt(setup.playerHost || location.hostname, setup.playerPort));
   renderFigure(other, view.other, peer?.address ? playerAt(peer.address, peer.whep_port) : null);
   renderFaults(snapshot.faults);
   renderCards(view.cards);
@@ -134,7 +134,8 @@ function follow() {
 function offerPause(button) {
   const refusal = one(own, ".refusal", HTMLElement);
   button.addEventListener("click", async () => {
-    button.disabled = true;
+    if (button.ariaBusy === "true") return;
+    button.ariaBusy = "true"; // not disabled, which would take the focus away
     refusal.hidden = true;
     try {
       const answer = await fetch("/api/v1/camera", {
@@ -148,7 +149,7 @@ function offerPause(button) {
       say(refusal, `That did not work: ${error instanceof Error ? error.message : error}`);
       refusal.hidden = false;
     } finally {
-      button.disabled = false;
+      button.ariaBusy = "false";
     }
   });
 }

@@ -34,7 +34,7 @@ export interface Snapshot {
   faults: { key: string; message: string; remedy: string }[];
 }
 /** What the server tells a page beside the snapshot. */
-export interface Setup { local: boolean; whepPort: number; snapshot: Snapshot }
+export interface Setup { local: boolean; playerHost: string; playerPort: number; snapshot: Snapshot }
 
 export type Tone = "good" | "wait" | "rest" | "bad";
 export interface Card { key: string; name: string; tone: Tone; state: string; text: string; list: string[] }

@@ -113,8 +113,11 @@ function cameraCard({ camera, cameras, picture }, now) {
   if (picture.checked_at) list.push(pictureWords(picture, now));
   const spare = cameras.filter((other) => other.id !== own?.id).map((other) => other.name);
   if (spare.length) list.push(`Also plugged in: ${spare.join(", ")}`);
-  const help = { absent: "Plug in a USB camera: it is used at once.", paused: "Nobody sees this site until it is shown again." };
-  const text = camera.detail || (camera.state in help ? help[/** @type {keyof help} */ (camera.state)] : "");
+  const help = {
+    absent: "Plug in a USB camera: it is used at once.",
+    paused: "Nobody sees this site until it is shown again.",
+  };
+  const text = camera.detail || (camera.state === "absent" || camera.state === "paused" ? help[camera.state] : "");
   return { key: "camera", name: "Camera", tone, state, text, list };
 }
 
@@ -128,7 +131,7 @@ function sourceWords({ source, device }) {
 function pictureWords(picture, now) {
   const ago = `looked at ${duration(now - picture.checked_at)} ago`;
   switch (picture.state) {
-    case "live": return `The picture moves: ${picture.width} × ${picture.height}, ${Math.round(picture.fps)} a second (${ago})`;
+    case "live": return `The picture moves: ${picture.width}\u00a0×\u00a0${picture.height}, ${Math.round(picture.fps)} a second (${ago})`;
     case "stalled": return `The picture stands still${picture.detail ? `: ${picture.detail}` : ""} (${ago})`;
     default: return `No picture (${ago})`;
   }
@@ -160,7 +163,7 @@ function otherCard({ link, site }, there, now) {
   const version = link.remote?.version;
   if (version) list.push(version === site.version ? `Version ${version}, as here` : `Version ${version}, but ${site.version} here`);
   if (link.others.length) list.push(`Also seen: ${link.others.map((peer) => peer.title || peer.name).join(", ")}`);
-  const text = link.detail || (link.state === "searching" ? "Switch the other box on, in this network, or give this one its address." : "");
+  const text = link.detail || (link.state === "up" && link.remote?.detail) || (link.state === "searching" ? "Switch the other box on, in this network, or give this one its address." : "");
   return { key: "other", name: "Other site", tone, state, text, list };
 }
 
@@ -185,7 +188,7 @@ function boxCard({ site, faults }, now) {
     tone: count ? "bad" : "good",
     state: count ? `${count} ${count === 1 ? "thing needs" : "things need"} attention` : "Well",
     text: "",
-    list: [`${site.title} (${site.name})`, `Portal ${site.version}`, `Running for ${duration(now - site.started_at)}`],
+    list: [`Portal ${site.version}`, `Running for ${duration(now - site.started_at)}`],
   };
 }
 
