@@ -66,6 +66,4 @@ if __name__ == "__main__":
     parser.add_argument("address", nargs="?", default="0.0.0.0")
     arguments = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(
-            run(Config(site=SiteSection(name=arguments.name, address=arguments.address)))
-        )
+        asyncio.run(run(Config(site=SiteSection(name=arguments.name, address=arguments.address))))
