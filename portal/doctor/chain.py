@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from portal.config import Config
-from portal.doctor import cameras, machine, network, pictures, programs
+from portal.doctor import cameras, listeners, machine, network, pictures, programs
 from portal.doctor.finding import Finding, fail
 from portal.doctor.subject import Subject, meet
 from portal.errors import PortalError
@@ -32,7 +32,7 @@ CHECKS = (
     Check(name="mediamtx", look=programs.check_media_server),
     Check(name="chromium", look=programs.check_chromium),
     Check(name="state directory", look=machine.check_state_dir),
-    Check(name="ports", look=machine.check_ports),
+    Check(name="ports", look=listeners.check_ports),
     Check(name="clock", look=machine.check_clock),
     Check(name="udev", look=cameras.check_udev),
     Check(name="camera rights", look=cameras.check_rights),

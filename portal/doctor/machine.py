@@ -1,21 +1,15 @@
-"""Does the machine let a portal work: its directory, its ports, its clock, its service?"""
+"""Does the machine let a portal work: its directory, its clock, its service?"""
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
 import shutil
-import socket
 import tempfile
-from contextlib import closing
 from pathlib import Path
 
-from portal.config import Config
 from portal.doctor.finding import Finding, fail, ok, warn
 from portal.doctor.subject import Subject
-from portal.errors import PortalError
-from portal.model import Snapshot
-from portal.ports import listen_error, port_holder
 
 _LITTLE_SPACE = 100 * 1000 * 1000  # settings and keys take a few KB; a full disk breaks the rest
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized
@@ -43,75 +37,6 @@ def _check_state_dir(path: Path) -> Finding:
     if existing != path:
         return ok(f"{path} will be made, {room}")
     return ok(f"{path} is writable, {room}")
-
-
-async def check_ports(subject: Subject) -> Finding:
-    return await asyncio.to_thread(_check_ports, subject)
-
-
-def _listeners(config: Config) -> list[tuple[str, str, int, socket.SocketKind]]:
-    """Name, address, port and kind of everything that a portal listens on."""
-    ports, everyone, us = config.ports, config.site.address, config.loopback
-    tcp, udp = socket.SOCK_STREAM, socket.SOCK_DGRAM
-    return [
-        ("kiosk", us, ports.kiosk, tcp),
-        ("admin", everyone, ports.admin, tcp),
-        ("whep", everyone, ports.whep, tcp),
-        ("media", everyone, ports.media, udp),
-        ("media", everyone, ports.media, tcp),
-        ("rtsp", us, ports.rtsp, tcp),
-        ("rtp", us, ports.rtp, udp),
-        ("rtp", us, ports.rtp + 1, udp),
-        ("api", us, ports.api, tcp),
-    ]
-
-
-def _check_ports(subject: Subject) -> Finding:
-    config, daemon = subject.config, subject.daemon
-    own = port_holder(config.loopback, config.ports.kiosk) if daemon is not None else ""
-    faults: list[PortalError] = []
-    adoptable = ""
-    held = 0
-    for name, address, port, kind in _listeners(config):
-        try:
-            _try_to_listen(address, port, kind)
-        except OSError as exc:
-            holder = port_holder(address, port)
-            if daemon is not None and _is_ours(holder, own, daemon):
-                held += 1
-            elif daemon is None and holder.startswith("mediamtx "):
-                adoptable = holder
-            else:
-                faults.append(listen_error(exc, address=address, port=port, key=f"ports.{name}"))
-    if faults:
-        return fail("; ".join(fault.message for fault in faults), faults[0].remedy)
-    if adoptable:
-        return warn(
-            f"{adoptable} runs already: portal takes it over if it is this box's own",
-            "nothing, if it has a unit of its own; else end it",
-        )
-    if held:
-        return ok("held by the portal that runs here")
-    return ok("all free")
-
-
-def _try_to_listen(address: str, port: int, kind: socket.SocketKind) -> None:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with closing(socket.socket(family, kind)) as trial:
-        if kind is socket.SOCK_STREAM:  # as servers do: not hindered by connections just ended
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        trial.bind((address, port))
-        if kind is socket.SOCK_STREAM:
-            trial.listen(1)
-
-
-def _is_ours(holder: str, own: str, daemon: Snapshot) -> bool:
-    """Without root nobody learns who holds another user's port: the daemon runs, so believe it."""
-    return (
-        "(pid " not in holder
-        or holder == own
-        or holder.endswith(f"(pid {daemon.media_server.pid})")
-    )
 
 
 async def check_clock(subject: Subject) -> Finding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from portal.doctor.finding import Finding, fail, ok, warn
 from portal.doctor.subject import Subject
 from portal.model import CameraState, PictureState
@@ -35,11 +37,14 @@ async def check_peers(subject: Subject) -> Finding:
     if remote is not None and remote.camera is CameraState.ABSENT:
         return warn("no camera is plugged in there", "plug one in there")
     host = f"[{peer.address}]" if ":" in peer.address else peer.address
-    return _finding(await _look(f"http://{host}:{peer.whep_port}/cam/whep"))
+    found = _finding(await _look(f"http://{host}:{peer.whep_port}/cam/whep"))
+    if not found.remedy:
+        return found
+    return msgspec.structs.replace(found, remedy=f"at {peer.name}: {found.remedy}")
 
 
 async def _look(url: str) -> ProbeResult:
-    return await look(url, seconds=_SECONDS, patience_s=_PATIENCE_S, limit_s=_LOOK_LIMIT_S)
+    return await look(url, seconds=_SECONDS, patience_s=_PATIENCE_S, limit_s=_LOOK_LIMIT_S, nice=0)
 
 
 def _finding(result: ProbeResult) -> Finding:

@@ -12,6 +12,8 @@ import msgspec
 from portal.errors import MediaServerError
 from portal.mediamtx.running import RunningProcess, boot_id
 
+RECORD_NAME = "mediamtx.json"  # in the state directory
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """`owner` says who ends and starts it: the daemon, or a service unit of its own."""

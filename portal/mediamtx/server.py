@@ -19,14 +19,13 @@ from portal.config import Config
 from portal.errors import MediaServerError, PortalError
 from portal.mediamtx.client import MediaMtxClient
 from portal.mediamtx.launch import Launch, check_ports, prepare
-from portal.mediamtx.record import Record
+from portal.mediamtx.record import RECORD_NAME, Record
 from portal.mediamtx.running import RunningProcess, boot_id, own_start_time
 from portal.model import MediaServerState, MediaServerStatus
 from portal.state import StateBoard
 
 log = logging.getLogger(__name__)
 
-_RECORD = "mediamtx.json"
 _LOG = "mediamtx.log"
 _LOG_LIMIT = 1_000_000
 _READY_WITHIN_S = 15.0  # 0.1 s when the machine is idle
@@ -45,7 +44,7 @@ class MediaServer:
     def __init__(self, config: Config, state: StateBoard, state_dir: Path) -> None:
         self._config = config
         self._state = state
-        self._record_path = state_dir / _RECORD
+        self._record_path = state_dir / RECORD_NAME
         self._log_path = state_dir / _LOG
         self._backoff = Backoff(first_s=0.1)
         self._process: RunningProcess | None = None
@@ -258,7 +257,7 @@ def exec_media_server(config: Config, state_dir: Path) -> None:
     """Become MediaMTX, as a service unit's main process. The daemon adopts it and leaves stopping
     and starting to the unit. Raises `PortalError`; does not return."""
     launch = prepare(config)
-    record_path = state_dir / _RECORD
+    record_path = state_dir / RECORD_NAME
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
     except OSError as exc:

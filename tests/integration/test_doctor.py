@@ -26,11 +26,14 @@ from portal.config import (
 from portal.doctor import Finding, Status, run_checks
 from portal.doctor.cameras import check_cameras
 from portal.doctor.chain import Check, examine
-from portal.doctor.machine import check_clock, check_ports, check_state_dir
+from portal.doctor.listeners import check_ports
+from portal.doctor.machine import check_clock, check_state_dir
 from portal.doctor.network import check_discovery, check_peer
 from portal.doctor.pictures import check_own, check_peers
 from portal.doctor.programs import check_ffmpeg, check_media_server
 from portal.doctor.subject import Subject, meet
+from portal.mediamtx.record import RECORD_NAME, Record
+from portal.mediamtx.running import boot_id
 from portal.model import CameraState, CameraStatus, LinkStatus, MediaServerStatus, RemoteSite
 from portal.peers.directory import PeerDirectory
 from portal.peers.discovery import Discovery
@@ -278,13 +281,29 @@ async def test_ports_held_by_the_running_portal_are_good_and_a_strangers_is_not(
             assert own.status is Status.OK, own
 
 
-async def test_a_media_server_without_its_daemon_is_a_warning(
+async def test_a_media_server_without_its_daemon_is_good_if_it_is_this_boxs_own(
     loopback: str, tmp_path: Path
 ) -> None:
+    subject = _subject(loopback, tmp_path)
     async with bare_media_server(loopback, tmp_path) as server:
-        found = await _one(check_ports, _subject(loopback, tmp_path))
-    assert found.status is Status.WARN
-    assert f"mediamtx (pid {server.pid})" in found.detail
+        stranger = await _one(check_ports, subject)
+        assert stranger.status is Status.FAIL
+        assert f"mediamtx (pid {server.pid})" in stranger.detail
+        Record(
+            pid=server.pid,
+            start_time=_start_time(server.pid),
+            boot=boot_id(),
+            fingerprint="",
+            version="v1.12.1",
+            owner="daemon",
+        ).write(tmp_path / RECORD_NAME)
+        own = await _one(check_ports, subject)
+        assert own.status is Status.OK, own
+        assert "take over" in own.detail
+
+
+def _start_time(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
 
 
 async def test_the_own_picture_is_decoded_if_the_portal_runs(loopback: str, tmp_path: Path) -> None:
