@@ -48,7 +48,8 @@ class _Line:
         loop = asyncio.get_running_loop()
         due = loop.time() + network.delay_s + relay.random.random() * network.jitter_s
         if not network.reorders:
-            due = max(due, self._last_due)
+            # A microsecond apart: timers due at one moment fire in no order.
+            due = max(due, self._last_due + 1e-6)
             self._last_due = due
         loop.call_at(due, send, data)
 

@@ -1,0 +1,157 @@
+// @ts-check
+/** Wires the screen together: the offer first, everything else while the answer is awaited. */
+import { LastPicture } from './last-picture.js';
+import { LatencyChooser } from './latency.js';
+import { LinkEvents } from './link-events.js';
+import { PictureAge } from './picture-age.js';
+import { PictureFeed } from './picture-feed.js';
+import { StatsOverlay, rowsOf } from './stats-overlay.js';
+import { StatsReader } from './stats.js';
+import { deriveStatus } from './status.js';
+import { View } from './view.js';
+import { keepAwake } from './wake-lock.js';
+
+/** @typedef {import('./model.js').Snapshot} Snapshot */
+
+const $ = (/** @type {string} */ id) => document.getElementById(id);
+const picture = /** @type {HTMLVideoElement} */ ($('picture'));
+const selfPicture = /** @type {HTMLVideoElement} */ ($('self'));
+
+const feed = new PictureFeed('/whep/peer', picture);
+const latency = new LatencyChooser();
+const age = new PictureAge();
+/** @type {RTCRtpReceiver | null} */
+let receiver = null;
+
+feed.addEventListener('receiver', (event) => {
+  receiver = /** @type {CustomEvent<RTCRtpReceiver>} */ (event).detail;
+  latency.restart();
+  age.reset();
+  applyLatency();
+});
+feed.addEventListener('frame', (event) => {
+  const metadata = /** @type {CustomEvent<VideoFrameCallbackMetadata>} */ (event).detail;
+  age.onFrame(metadata);
+  if (metadata.receiveTime === undefined || metadata.rtpTimestamp === undefined) return;
+  latency.onFrame(metadata.receiveTime, metadata.rtpTimestamp);
+  applyLatency();
+});
+feed.start();
+
+function applyLatency() {
+  document.documentElement.dataset['latency'] = latency.mode;
+  if (receiver && receiver.jitterBufferTarget !== latency.targetMs) {
+    receiver.jitterBufferTarget = latency.targetMs;
+  }
+}
+
+const lastPicture = new LastPicture(/** @type {HTMLCanvasElement} */ ($('last-picture')));
+feed.addEventListener('stopping', () => lastPicture.take(picture));
+
+const view = new View();
+/** @type {Snapshot | null} */
+let snapshot = null;
+/** @type {number | null} */
+let daemonLostAt = null;
+
+function render() {
+  const now = performance.now();
+  const { moving, lastFrameAt, fault } = feed;
+  const refusal = fault?.status ? fault.message : '';
+  view.render(deriveStatus({ snapshot, daemonLostAt, moving, lastFrameAt, refusal }, now), now);
+}
+feed.addEventListener('change', render);
+setInterval(render, 250); // counters and grace times
+
+const events = new LinkEvents('/events');
+events.addEventListener('snapshot', (event) => {
+  const before = snapshot;
+  snapshot = /** @type {CustomEvent<Snapshot>} */ (event).detail;
+  daemonLostAt = null;
+  // The page of another version may speak of things that this one does not know.
+  if (before && before.site.version !== snapshot.site.version) location.reload();
+  latency.setPolicy(snapshot.site.latency ?? 'auto');
+  applyLatency();
+  if (before?.site.self_view !== snapshot.site.self_view) showSelf(!!snapshot.site.self_view);
+  follow(before, snapshot);
+  render();
+});
+events.addEventListener('lost', () => {
+  daemonLostAt ??= performance.now();
+  feed.start(); // what held it back may have changed unheard
+  render();
+});
+events.open();
+
+/** Ask for the picture when the link says that there is one, and not while it says there is none.
+ * @param {Snapshot | null} before @param {Snapshot} now */
+function follow(before, now) {
+  if (!hasPicture(now)) return feed.hold();
+  feed.start();
+  if (before === null) return;
+  const { link } = now;
+  const isOther =
+    before.link.peer?.name !== link.peer?.name ||
+    before.link.peer?.address !== link.peer?.address;
+  if (isOther) return feed.replace();
+  const cameUp = link.state === 'up' && before.link.state !== 'up';
+  const cameLive = link.remote?.camera === 'live' && before.link.remote?.camera !== 'live';
+  if (cameUp || cameLive) feed.hurry();
+}
+
+/** @param {Snapshot} snapshot */
+function hasPicture({ link }) {
+  if (link.state === 'searching') return false;
+  const camera = link.state === 'up' ? link.remote?.camera : undefined;
+  return camera !== 'absent' && camera !== 'paused';
+}
+
+/** @type {PictureFeed | null} */
+let selfFeed = null;
+
+/** @param {boolean} isWanted */
+function showSelf(isWanted) {
+  selfPicture.hidden = !isWanted;
+  if (isWanted) {
+    selfFeed ??= new PictureFeed('/whep/self', selfPicture);
+    selfFeed.start();
+  } else {
+    selfFeed?.hold();
+  }
+}
+
+const overlay = new StatsOverlay(/** @type {HTMLElement} */ ($('stats')));
+/** @type {{peer: RTCPeerConnection, reader: StatsReader} | null} */
+let stats = null;
+
+async function renderStats() {
+  if (!overlay.visible) return;
+  const peer = feed.reader?.peer ?? null;
+  if (stats?.peer !== peer) stats = peer && { peer, reader: new StatsReader(peer) };
+  const figures = feed.moving ? ((await stats?.reader.read()) ?? null) : null;
+  const target = latency.targetMs;
+  const chosen = target === null ? 'lowest' : `smooth, ${target.toFixed(0)} ms`;
+  overlay.render(rowsOf(figures, age.estimate(figures?.rtt ?? null), chosen));
+}
+setInterval(renderStats, 1000);
+
+document.addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  const key = event.key.toLowerCase();
+  if (key === 's') {
+    overlay.toggle();
+    void renderStats();
+  } else if (key === 'v') {
+    showSelf(selfPicture.hidden);
+  }
+});
+document.addEventListener('contextmenu', (event) => event.preventDefault());
+window.addEventListener('pagehide', () => {
+  feed.hold();
+  selfFeed?.hold();
+});
+// A page out of the browser's cache wakes with dead connections.
+window.addEventListener('pageshow', (event) => {
+  if (event.persisted) location.reload();
+});
+keepAwake();

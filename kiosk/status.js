@@ -1,0 +1,131 @@
+// @ts-check
+/** What the screen says, from what is known: a pure function. Pixels that move win over words. */
+
+/** @typedef {import('./model.js').Snapshot} Snapshot */
+/** @typedef {import('./model.js').Fault} Fault */
+
+/**
+ * @typedef {'searching' | 'connecting' | 'live' | 'unplugged' | 'starting' | 'paused' | 'lost'
+ *   | 'remote-fault' | 'fault'} StateName
+ *
+ * @typedef {object} Status
+ * @property {StateName} state
+ * @property {string} headline large, on the card
+ * @property {string} detail below it
+ * @property {number | null} since where the counter starts (performance.now()), null: no counter
+ * @property {string} notice a fault worth a line although the screen shows something else
+ * @property {string} here this site's title
+ * @property {string} there the other site's title
+ * @property {boolean} keepsLastPicture shown blurred behind the card
+ *
+ * @typedef {object} Seen
+ * @property {Snapshot | null} snapshot the newest, null before the first
+ * @property {number | null} daemonLostAt since when the daemon is gone, null while it is there
+ * @property {boolean} moving
+ * @property {number} lastFrameAt 0 when there was none
+ * @property {string} refusal what the last attempt to connect was told, "" for nothing
+ */
+
+// A restart of the daemon takes less: nobody need hear of it.
+const DAEMON_GRACE_MS = 4000;
+// A new session after a stall takes about one: until then the last picture says enough.
+const STALL_GRACE_MS = 3000;
+
+/** @param {Seen} seen @param {number} now performance.now() @returns {Status} */
+export function deriveStatus(seen, now) {
+  const { snapshot, moving, lastFrameAt } = seen;
+  const link = snapshot?.link;
+  const there = link?.remote?.title || link?.peer?.title || link?.peer?.name || '';
+  const other = there || 'the other site';
+  const fault = ownFault(seen, now);
+  const hadPicture = lastFrameAt > 0;
+
+  /** @param {StateName} state @param {string} headline @param {string} [detail]
+   * @param {Partial<Status>} [more] @returns {Status} */
+  const say = (state, headline, detail = '', more = {}) => ({
+    state,
+    headline,
+    detail,
+    since: null,
+    notice: state === 'fault' ? '' : (fault?.message ?? ''),
+    here: snapshot?.site.title || snapshot?.site.name || '',
+    there,
+    keepsLastPicture: false,
+    ...more,
+  });
+  const own = () => say('fault', fault?.message ?? '', fault?.remedy);
+
+  // What the link says counts only while it is up and we hear of it.
+  const isTold = link?.state === 'up' && seen.daemonLostAt === null;
+  const camera = isTold ? link.remote?.camera : undefined;
+  if (camera === 'paused') {
+    return say('paused', `${sentence(other)} is paused`, 'The picture returns when they do.');
+  }
+  if (camera === 'absent') {
+    return say(
+      'unplugged',
+      `The camera in ${other} is unplugged`,
+      'The picture returns as soon as it is plugged in.',
+    );
+  }
+  if (moving) return say('live', there);
+  if (fault?.key === 'daemon') return own();
+
+  const lost = (/** @type {string} */ detail) =>
+    say('lost', `Lost the connection to ${other}`, detail, {
+      since: lastFrameAt,
+      keepsLastPicture: true,
+    });
+  if (link?.state === 'lost' && hadPicture) return lost('Trying again, again and again.');
+  if (camera === 'fault') {
+    return say(
+      'remote-fault',
+      `The camera in ${other} has a problem`,
+      link?.remote?.detail || 'Somebody there needs to look at it.',
+    );
+  }
+  if (camera === 'starting') {
+    return say('starting', `The camera in ${other} is starting`, 'Just a moment.', {
+      keepsLastPicture: true,
+    });
+  }
+  const stalled = hadPicture && link?.state !== 'searching';
+  if (stalled && now - lastFrameAt > STALL_GRACE_MS) {
+    return lost(seen.refusal ? `${sentence(seen.refusal)}.` : 'Trying again, again and again.');
+  }
+  if (fault) return own();
+  if (link?.state === 'searching') {
+    return say(
+      'searching',
+      'Looking for the other site',
+      'Switch the other box on and connect both to the network.',
+    );
+  }
+  const refused = seen.refusal && !stalled ? `${sentence(seen.refusal)}.` : '';
+  return say('connecting', `Connecting to ${other}`, refused, { keepsLastPicture: true });
+}
+
+/** This box's own fault that matters most.
+ * @param {Seen} seen @param {number} now @returns {Fault | null} */
+function ownFault({ snapshot, daemonLostAt }, now) {
+  if (daemonLostAt !== null && now - daemonLostAt > DAEMON_GRACE_MS) {
+    return {
+      key: 'daemon',
+      message: 'This box is restarting its portal',
+      remedy: 'If this stays for more than a minute, switch the box off and on.',
+    };
+  }
+  if (snapshot?.media_server.state === 'down') {
+    return {
+      key: 'media-server',
+      message: 'This box cannot send its own picture',
+      remedy: snapshot.media_server.detail || 'It is being restarted.',
+    };
+  }
+  return snapshot?.faults[0] ?? null;
+}
+
+/** @param {string} text */
+function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
