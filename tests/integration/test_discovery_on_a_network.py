@@ -299,7 +299,8 @@ async def test_avahi_on_the_same_boxes_is_no_obstacle_and_goes_on_working(
         await asyncio.gather(dublin.start("dublin"), new_york.start("new-york"))
         await asyncio.gather(dublin.until_link(LinkState.UP), new_york.until_link(LinkState.UP))
         assert dublin.faults == []
-        assert await _resolve(dublin, f"avahi{new_york.number}.local.") == new_york.address
+        resolved = await _resolve(dublin, f"avahi{new_york.number}.local.")
+        assert new_york.address in resolved.split()
         new_york.pull_cable()
         await dublin.until_link(LinkState.SEARCHING)
         new_york.plug_cable()
