@@ -12,7 +12,7 @@ from portal.web.faults import answer_faults
 from portal.web.guard import guard
 from portal.web.headers import add_headers
 from portal.web.health import add_health_route
-from portal.web.kiosk import add_kiosk_routes
+from portal.web.kiosk import add_kiosk_modules, add_kiosk_page
 from portal.web.link import add_link_routes
 from portal.web.metrics import add_metrics_route
 from portal.web.page import add_page_routes
@@ -25,7 +25,8 @@ def make_local_app(config: Config, state: StateBoard) -> web.Application:
     app, events = _make_app(config, state, is_local=True)
     whep = WhepForwarder(config, state)
     whep.add_routes(app)
-    add_kiosk_routes(app)
+    add_kiosk_page(app)
+    add_kiosk_modules(app)
     add_camera_route(app, state)
     add_health_route(app, state)
     add_metrics_route(app, state, whep, events)
@@ -36,6 +37,7 @@ def make_public_app(config: Config, state: StateBoard) -> web.Application:
     """For the site's address: the first page and the state, read-only until there is a login, and
     the other site's link."""
     app, _ = _make_app(config, state, is_local=False)
+    add_kiosk_modules(app)
     add_link_routes(app, config, state)
     return app
 

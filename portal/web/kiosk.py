@@ -1,4 +1,4 @@
-"""`/kiosk/`: the files of the screen's page, as they are."""
+"""`/kiosk/`: the files of the screen's page, as they are. The first page uses its modules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from aiohttp import web
 from portal import resources
 
 
-def add_kiosk_routes(app: web.Application) -> None:
+def add_kiosk_modules(app: web.Application) -> None:
+    app.router.add_static("/kiosk", resources.kiosk_dir())
+
+
+def add_kiosk_page(app: web.Application) -> None:
+    """Before `add_kiosk_modules`: what is added first is found first."""
     folder = resources.kiosk_dir()
 
     async def to_folder(_request: web.Request) -> web.Response:
@@ -20,4 +25,3 @@ def add_kiosk_routes(app: web.Application) -> None:
 
     app.router.add_get("/kiosk", to_folder)
     app.router.add_get("/kiosk/", index)
-    app.router.add_static("/kiosk", folder)

@@ -9,8 +9,10 @@ PATCH that with candidates, DELETE it in the end. Faults are JSON `{"error", "re
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -46,6 +48,7 @@ class WhepForwarder:
         self._config = config
         self._state = state
         self._client: WhepClient | None = None
+        self._asking: set[asyncio.Task[Any]] = set()
         self.sessions = WhepSessions()
         self.offers: Counter[tuple[str, int]] = Counter()  # (target, status answered)
 
@@ -56,11 +59,20 @@ class WhepForwarder:
         app.router.add_patch(resource, self.on_candidates)
         app.router.add_delete(resource, self.on_delete)
         app.cleanup_ctx.append(self.lifespan)
+        app.on_shutdown.append(self.give_up)
 
     async def lifespan(self, _app: web.Application) -> AsyncIterator[None]:
         async with open_client() as self._client:
             yield
         self._client = None
+
+    async def give_up(self, _app: web.Application) -> None:
+        """At shutdown, end what still waits for an answer: aiohttp lets a request run on whose page
+        went away, and a peer that is switched off costs it seconds."""
+        asking = list(self._asking)
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
 
     async def on_options(self, request: web.Request) -> web.Response:
         target = self._target(request.match_info["target"])
@@ -171,7 +183,13 @@ class WhepForwarder:
         headers: dict[str, str] | None = None,
     ) -> Exchange:
         assert self._client is not None  # noqa: S101 - requests come between start and cleanup
-        return await self._client.ask(method, url, who=who, body=body, headers=headers)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a handler runs in one
+        self._asking.add(task)
+        try:
+            return await self._client.ask(method, url, who=who, body=body, headers=headers)
+        finally:
+            self._asking.discard(task)
 
 
 async def _body(request: web.Request, content_type: str) -> bytes:

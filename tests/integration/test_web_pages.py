@@ -129,8 +129,9 @@ async def test_a_page_that_was_closed_is_forgotten_without_a_word(
         await next_snapshot(stream)
         stream.close()
         reader, writer = await asyncio.open_connection(loopback, 8080)
-        head = f"POST /api/v1/camera HTTP/1.1\r\nHost: {loopback}\r\nContent-Type: application/json\r\n"
-        writer.write(f"{head}Content-Length: 99\r\n\r\n{{".encode())
+        head = f"POST /api/v1/camera HTTP/1.1\r\nHost: {loopback}\r\n"
+        kind = "Content-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+        writer.write(f"{head}{kind}{{".encode())
         await writer.drain()
         writer.transport.abort()
         async with asyncio.timeout(5):
@@ -210,7 +211,7 @@ async def test_what_the_public_page_may_not_do_is_not_there(loopback: str) -> No
             ("GET", "/healthz"),
         ):
             async with site.http.request(method, site.public + path) as answer:
-                assert answer.status in {404, 405}, path
+                assert answer.status in {403, 404, 405}, path
         async with site.http.get(f"{site.public}/api/v1/state") as answer:
             assert msgspec.json.decode(await answer.read(), type=Snapshot) == site.state.snapshot
 

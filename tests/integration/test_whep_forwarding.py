@@ -144,6 +144,26 @@ async def test_a_peer_that_never_answers_is_given_up(
         assert "New York does not answer" in answer.error
 
 
+async def test_a_peer_that_never_answers_does_not_delay_the_end(loopback: str) -> None:
+    asked, over = asyncio.Event(), asyncio.Event()
+
+    async def silence(_request: web.Request) -> web.Response:
+        asked.set()
+        await over.wait()
+        return web.Response()
+
+    clock = asyncio.get_running_loop().time
+    async with fake_peer(loopback, silence):
+        async with box_at(loopback, linked_to(loopback)) as box:
+            offer = asyncio.create_task(box.offer())
+            await asked.wait()
+            ended = clock()
+        assert clock() - ended < 1.0
+        over.set()
+        with pytest.raises(aiohttp.ClientError):
+            await offer
+
+
 @pytest.mark.parametrize("target", ["peer", "self"])
 async def test_an_offer_gets_the_answer_and_a_session_of_our_own(
     loopback: str, target: str

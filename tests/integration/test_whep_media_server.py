@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from aiohttp import ClientSession
 
-from portal import resources
-from portal.mediamtx.client import MediaMtxClient
-from portal.mediamtx.settings import environment
-from portal.process import ChildProcess
 from portal.web.app import make_local_app
-from tests.integration.streams import MOVING, media_server_binary, publishing
-from tests.integration.web_server import CANDIDATE, OFFER, board_of, config_at, linked_to, served
+from tests.integration.streams import MOVING, publishing
+from tests.integration.web_server import (
+    CANDIDATE,
+    OFFER,
+    board_of,
+    config_at,
+    linked_to,
+    media_server,
+    served,
+    until_ready,
+    until_sessions,
+)
 
 SDP = {"Content-Type": "application/sdp"}
 FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
-
-
-@asynccontextmanager
-async def media_server(address: str) -> AsyncIterator[MediaMtxClient]:
-    """MediaMTX of a portal at `address`, with the repository's settings and a path `cam`."""
-    config = config_at(address)
-    server = await ChildProcess.spawn(
-        [media_server_binary(), str(resources.mediamtx_yml())],
-        name="mediamtx",
-        env=environment(config, os.environ),
-    )
-    try:
-        async with MediaMtxClient(config.api_url) as client, asyncio.timeout(20):
-            while True:
-                try:
-                    await client.set_path("cam", {})
-                    break
-                except Exception:  # noqa: BLE001 - not up yet; the timeout ends it
-                    assert server.returncode is None, server.last_lines
-                    await asyncio.sleep(0.05)
-            yield client
-    finally:
-        await server.stop()
-
-
-async def until_ready(client: MediaMtxClient) -> None:
-    async with asyncio.timeout(20):
-        while (path := await client.path("cam")) is None or not path.ready:  # noqa: ASYNC110 - it tells no event
-            await asyncio.sleep(0.05)
-
-
-async def until_sessions(client: MediaMtxClient, count: int) -> None:
-    async with asyncio.timeout(10):
-        while len(await client.webrtc_sessions()) != count:  # noqa: ASYNC110 - it tells no event
-            await asyncio.sleep(0.02)
 
 
 async def test_a_session_at_the_other_site_is_opened_fed_and_really_closed(

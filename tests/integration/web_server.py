@@ -1,16 +1,23 @@
-"""What the tests of the web room share: an app on an address, a board, an offer, fake peers."""
+"""What the tests of the web room share: an app on an address, a board, an offer, peers, fake ones
+and a real MediaMTX."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from portal import resources
 from portal.config import Config, SiteSection
+from portal.mediamtx.client import MediaMtxClient
+from portal.mediamtx.settings import environment
 from portal.model import LinkState, LinkStatus, Peer, SiteStatus, Snapshot
+from portal.process import ChildProcess
 from portal.state import StateBoard
+from tests.integration.streams import media_server_binary
 
 # A browser's offer to receive one H.264 video, reduced to what an answer needs.
 OFFER = "\r\n".join(
@@ -99,3 +106,38 @@ async def raw_peer(host: str, said: bytes, *, port: int = 8889) -> AsyncIterator
     server = await asyncio.start_server(talk, host, port)
     async with server:
         yield
+
+
+@asynccontextmanager
+async def media_server(address: str) -> AsyncIterator[MediaMtxClient]:
+    """MediaMTX of a portal at `address`, with the repository's settings and a path `cam`."""
+    config = config_at(address)
+    server = await ChildProcess.spawn(
+        [media_server_binary(), str(resources.mediamtx_yml())],
+        name="mediamtx",
+        env=environment(config, os.environ),
+    )
+    try:
+        async with MediaMtxClient(config.api_url) as client, asyncio.timeout(20):
+            while True:
+                try:
+                    await client.set_path("cam", {})
+                    break
+                except Exception:  # noqa: BLE001 - not up yet; the timeout ends it
+                    assert server.returncode is None, server.last_lines
+                    await asyncio.sleep(0.05)
+            yield client
+    finally:
+        await server.stop()
+
+
+async def until_ready(client: MediaMtxClient) -> None:
+    async with asyncio.timeout(20):
+        while (path := await client.path("cam")) is None or not path.ready:  # noqa: ASYNC110 - it tells no event
+            await asyncio.sleep(0.05)
+
+
+async def until_sessions(client: MediaMtxClient, count: int) -> None:
+    async with asyncio.timeout(10):
+        while len(await client.webrtc_sessions()) != count:  # noqa: ASYNC110 - it tells no event
+            await asyncio.sleep(0.02)

@@ -1,10 +1,8 @@
 // The first page: follows /events and shows the snapshot in words; on the box itself also the
 // pictures and the pause button. Text of peers and cameras only ever goes into textContent.
 /** @import { Card, Setup, Snapshot } from "./snapshot.js" */
+import { LinkEvents } from "/kiosk/link-events.js";
 import { describe } from "./words.js";
-
-/** Three of the server's heartbeats. */
-const SILENCE_MS = 15_000;
 
 /** @template {Element} T @param {ParentNode} root @param {string} selector @param {new () => T} kind */
 function one(root, selector, kind) {
@@ -24,11 +22,12 @@ const own = one(document, "#own", HTMLElement);
 const other = one(document, "#other", HTMLElement);
 const pause = document.querySelector("#pause");
 let snapshot = setup.snapshot;
+/** @type {{own: import("./picture.js").Picture, other: import("./picture.js").Picture} | null} */
+let pictures = null;
 
-/** @param {HTMLElement} figure @param {{caption: string, veil: string}} words @param {URL | null} player */
-function renderFigure(figure, words, player) {
-  say(one(figure, ".caption", HTMLElement), words.caption);
-  if (setup.local) say(one(figure, ".veil", HTMLElement), words.veil || "Loading the picture");
+/** @param {HTMLElement} figure @param {string} caption @param {URL | null} player */
+function renderFigure(figure, caption, player) {
+  say(one(figure, ".caption", HTMLElement), caption);
   const link = one(figure, ".player", HTMLAnchorElement);
   link.hidden = player === null;
   if (player) link.href = player.href;
@@ -88,8 +87,10 @@ function render() {
   document.title = `${snapshot.site.title} · Portal`;
   say(one(document, "#headline", HTMLElement), view.headline);
   const peer = snapshot.link.peer;
-  renderFigure(own, view.own, playerAt(setup.playerHost || location.hostname, setup.playerPort));
-  renderFigure(other, view.other, peer?.address ? playerAt(peer.address, peer.whep_port) : null);
+  renderFigure(own, view.own.caption, playerAt(setup.playerHost || location.hostname, setup.playerPort));
+  renderFigure(other, view.other.caption, peer?.address ? playerAt(peer.address, peer.whep_port) : null);
+  pictures?.own.show(view.own.wanted, view.own.veil, "self");
+  pictures?.other.show(view.other.wanted, view.other.veil, peer ? `${peer.address}:${peer.whep_port}` : "");
   renderFaults(snapshot.faults);
   renderCards(view.cards);
   if (pause instanceof HTMLButtonElement) {
@@ -97,37 +98,21 @@ function render() {
     pause.setAttribute("aria-pressed", String(snapshot.paused));
     say(pause, snapshot.paused ? "Show me again" : "Pause my camera");
   }
-  document.dispatchEvent(new CustomEvent("rendered", { detail: view }));
 }
 
-/** Follows /events for good. EventSource comes back by itself after a cut, but not after a refusal,
- * and never notices a connection that died without a word. */
 function follow() {
   const offline = one(document, "#offline", HTMLElement);
-  let heard = performance.now();
-  /** @type {EventSource | null} */
-  let source = null;
-  const open = () => {
-    heard = performance.now();
-    source?.close();
-    source = new EventSource("/events");
-    source.addEventListener("heartbeat", () => { heard = performance.now(); });
-    source.addEventListener("error", () => { offline.hidden = false; });
-    source.addEventListener("message", (message) => {
-      heard = performance.now();
-      offline.hidden = true;
-      snapshot = JSON.parse(message.data);
-      // The box was updated: this page belongs to its old version.
-      if (snapshot.site.version !== setup.snapshot.site.version) location.reload();
-      render();
-    });
-  };
-  open();
-  setInterval(() => {
-    const silent = performance.now() - heard > SILENCE_MS;
-    if (silent) offline.hidden = false;
-    if (silent || source?.readyState === EventSource.CLOSED) open();
-  }, 2_000);
+  const events = new LinkEvents("/events");
+  events.addEventListener("lost", () => { offline.hidden = false; });
+  events.addEventListener("snapshot", (event) => {
+    if (!(event instanceof CustomEvent)) return;
+    offline.hidden = true;
+    snapshot = event.detail;
+    // The box was updated: this page belongs to its old version.
+    if (snapshot.site.version !== setup.snapshot.site.version) location.reload();
+    render();
+  });
+  events.open();
 }
 
 /** @param {HTMLButtonElement} button */
@@ -158,3 +143,11 @@ render();
 follow();
 setInterval(render, 10_000); // "for 3 minutes" goes on without news
 if (pause instanceof HTMLButtonElement) offerPause(pause);
+if (setup.local) {
+  const { Picture } = await import("./picture.js");
+  pictures = {
+    own: new Picture(one(own, ".frame", HTMLElement), "/whep/self"),
+    other: new Picture(one(other, ".frame", HTMLElement), "/whep/peer"),
+  };
+  render();
+}

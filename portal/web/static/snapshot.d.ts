@@ -40,7 +40,7 @@ export type Tone = "good" | "wait" | "rest" | "bad";
 export interface Card { key: string; name: string; tone: Tone; state: string; text: string; list: string[] }
 export interface View {
   headline: string;
-  own: { caption: string; veil: string; live: boolean };
-  other: { caption: string; veil: string; live: boolean };
+  own: { caption: string; veil: string; wanted: boolean };
+  other: { caption: string; veil: string; wanted: boolean };
   cards: Card[];
 }

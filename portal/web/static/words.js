@@ -66,7 +66,7 @@ function ownPicture({ camera, paused, site }) {
   return {
     caption: `${site.title}${camera.camera ? ` · ${camera.camera.name}` : ""}`,
     veil: paused ? veils.paused : veils[camera.state],
-    live: camera.state === "live" && !paused,
+    wanted: (camera.state === "live" || camera.state === "starting") && !paused,
   };
 }
 
@@ -91,7 +91,8 @@ function otherPicture({ link }, there) {
   return {
     caption: link.peer ? `${there}${name ? ` · ${name}` : ""}` : "No other site yet",
     veil: links[link.state],
-    live: link.state === "up" && (remote === null || remote.camera === "live"),
+    // Judged by its frames: a picture may flow while the link is being made anew.
+    wanted: link.peer !== null && (!remote || remote.camera === "live" || remote.camera === "starting"),
   };
 }
 
