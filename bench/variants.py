@@ -116,7 +116,7 @@ VARIANTS = {
             key="c",
             title="portal",
             open=_portal,
-            flags=tuple(chromium_flags(latency="auto")),
+            flags=tuple(chromium_flags()),
         ),
         Variant(key="d", title="our line, MediaMTX's LL-HLS page", open=_low_latency_hls),
         Variant(key="e", title="our line, go2rtc's page", open=_go2rtc),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-# WebRTC's receiver holds each picture back for smoothness: 25 ms with RTSP over TCP, 8 ms over
-# UDP, 0.3 ms with this trial. It is undocumented; measured on Chromium 156.
-_NO_PLAYOUT_DELAY = "--force-fieldtrials=WebRTC-ForcePlayoutDelay/min_ms:0,max_ms:0/"
+# Lets the page choose the delay at run time (kiosk/latency.js). WebRTC's receiver holds each picture
+# back for smoothness: 25 ms with RTSP over TCP, 8 ms over UDP, 0.3 ms with this trial. A jitter
+# buffer target set by the page brings the buffer back, up to `max_ms`; with max_ms:0 nothing does.
+# Undocumented; measured on Chromium 156.
+_CHOSEN_PLAYOUT_DELAY = "--force-fieldtrials=WebRTC-ForcePlayoutDelay/min_ms:0,max_ms:500/"
 
 _ALWAYS = (
+    _CHOSEN_PLAYOUT_DELAY,
+    # Chromium's own pacing of frames adds up to a display refresh to that (9 ms against 15).
+    "--disable-rtc-smoothness-algorithm",
     "--autoplay-policy=no-user-gesture-required",  # nobody touches this screen
     "--no-first-run",  # no welcome page over the picture
     "--no-default-browser-check",  # no question over the picture
@@ -21,13 +26,6 @@ _ALWAYS = (
 )
 
 
-def chromium_flags(*, latency: str) -> list[str]:
-    """Chromium's flags for the kiosk page, without those that pick a display or a profile.
-
-    `latency` is `[kiosk] latency`. A browser's jitter buffer cannot get its delay back once the
-    trial has taken it away, so "smooth" starts without it; "auto" and "lowest" start with it.
-    """
-    flags = list(_ALWAYS)
-    if latency != "smooth":
-        flags.append(_NO_PLAYOUT_DELAY)
-    return flags
+def chromium_flags() -> list[str]:
+    """Chromium's flags for the kiosk page, without those that pick a display or a profile."""
+    return list(_ALWAYS)

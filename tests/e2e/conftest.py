@@ -38,7 +38,7 @@ async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
             executable_path=executable,
-            args=[*_HEADLESS, *chromium_flags(latency="auto")],
+            args=[*_HEADLESS, *chromium_flags()],
             ignore_default_args=["--mute-audio"],
         )
         yield chromium
