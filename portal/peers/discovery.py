@@ -111,6 +111,8 @@ class Discovery:
 
     async def run(self) -> Never:
         """Never returns. What the network or the machine refuses is a fault, tried again."""
+        while not self._config.discovery.enabled:
+            await asyncio.Event().wait()
         backoff = Backoff(first_s=1.0, cap_s=30.0)
         while True:
             try:

@@ -35,7 +35,7 @@ UnixTime = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="hello"):
     """Who is speaking. The first message in each direction."""
 
-    protocol: int = PROTOCOL
+    protocol: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = PROTOCOL
     name: str
     title: str
     version: str
