@@ -17,7 +17,8 @@ import pytest_asyncio
 _numbers = itertools.count(1)
 
 
-def _unused_loopback() -> str:
+def unused_loopback() -> str:
+    """As `loopback`, for fixtures that outlive a test."""
     number = next(_numbers)
     return f"127.{os.getpid() % 200 + 20}.{number // 250}.{number % 250 + 1}"
 
@@ -25,13 +26,13 @@ def _unused_loopback() -> str:
 @pytest.fixture
 def loopback() -> str:
     """A loopback address that no other test of this run uses: all ports on it are free."""
-    return _unused_loopback()
+    return unused_loopback()
 
 
 @pytest.fixture
 def other_loopback() -> str:
     """A second one, for the other site."""
-    return _unused_loopback()
+    return unused_loopback()
 
 
 @pytest.fixture

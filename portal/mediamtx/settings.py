@@ -16,11 +16,16 @@ DOLLAR_VARIABLE = "PORTAL_DOLLAR"
 
 def environment(config: Config, inherited: Mapping[str, str]) -> dict[str, str]:
     """The whole environment for MediaMTX. What we compute wins over what is inherited; other
-    inherited MTX_* pass, so that a benchmark may ask for MTX_HLS=yes."""
+    inherited MTX_* pass, so that a benchmark may ask for MTX_HLS=yes. A box that listens on all
+    its addresses may be told which ones to offer, where a port forward stands before it."""
+    computed = _computed(config)
+    if ipaddress.ip_address(config.site.address).is_unspecified:
+        told = {"MTX_WEBRTCIPSFROMINTERFACES", "MTX_WEBRTCADDITIONALHOSTS"} & inherited.keys()
+        computed |= {name: inherited[name] for name in told}
     return {
         **inherited,
         "MTX_HLSADDRESS": inherited.get("MTX_HLSADDRESS", _joined(config.site.address, 8888)),
-        **_computed(config),
+        **computed,
     }
 
 

@@ -1,0 +1,200 @@
+"""The whole chain with nothing faked: a V4L2 device of Debian's own kernel, its udev events, the
+package under systemd, and the picture decoded outside the machine."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.async_api import Browser, Page
+from playwright.async_api import Error as PlaywrightError
+
+from portal.model import PictureState
+from portal.probe import open_reader, probe
+from tests.lab.conftest import ScreenSite
+from tests.lab.guest_site import GuestSite
+
+# The machine boots, and imports take seconds under emulation on a loaded host.
+pytestmark = pytest.mark.timeout(400)
+
+# vivid shows eight bars at three quarters: which of red, green and blue are on.
+_BARS = ("RGB", "RG", "GB", "G", "RB", "R", "B", "")
+
+
+async def test_a_camera_is_seen_outside_once_the_kernel_announces_it(site: GuestSite) -> None:
+    await site.until("no camera", lambda now: camera(now) == "absent", within_s=30)
+    assert (await probe(site.whep)).state is PictureState.ABSENT
+
+    await site.plug()
+    state = await site.until("camera live", lambda now: camera(now) == "live", within_s=60)
+
+    assert state["camera"]["camera"]["device"] == "/dev/video0"
+    digests = set()
+    async with open_reader(site.whep, frame_timeout_s=15) as frames:
+        async for frame in frames:
+            assert (frame.width, frame.height) == (320, 180)
+            assert bars(frame.rgb) == _BARS
+            digests.add(frame.luma.tobytes())
+            if len(digests) >= 10:
+                break
+    assert len(digests) >= 10, "the picture does not move"
+
+
+async def test_the_other_screen_shows_it_says_when_it_is_unplugged_and_shows_it_again(
+    site: GuestSite, screen_site: ScreenSite, browser: Browser
+) -> None:
+    page = await open_kiosk(browser, screen_site)
+    await page.wait_for_selector(":root[data-state=unplugged]", timeout=60_000)
+
+    await site.plug()
+    await shows_the_camera(page)
+
+    await site.pull()
+    await page.wait_for_selector(":root[data-state=unplugged]", timeout=30_000)
+    await site.until("camera absent", lambda now: camera(now) == "absent", within_s=10)
+    assert (await probe(site.whep)).state is PictureState.ABSENT
+    assert await site.run("pgrep --count ffmpeg || true") == "0"
+
+    await site.plug()
+    await shows_the_camera(page)
+
+
+async def test_the_picture_reaches_a_screen_over_tcp_where_udp_is_blocked(
+    site: GuestSite, screen_site: ScreenSite, browser: Browser
+) -> None:
+    await site.run(
+        "nft add table inet lab"
+        " && nft add chain inet lab in '{ type filter hook input priority 0; }'"
+        " && nft add rule inet lab in udp dport 8189 drop"
+    )
+    try:
+        await site.plug()
+        await shows_the_camera(await open_kiosk(browser, screen_site))
+    finally:
+        await site.run("nft delete table inet lab")
+
+
+async def test_the_picture_does_not_stop_while_systemd_restarts_a_crashed_daemon(
+    site: GuestSite,
+) -> None:
+    await site.plug()
+    before = await site.until("camera live", lambda now: camera(now) == "live", within_s=60)
+    watching = asyncio.Event()
+    enough = asyncio.Event()
+
+    async def longest_gap() -> float:
+        last, gap = 0.0, 0.0
+        async with open_reader(site.whep, frame_timeout_s=15) as frames:
+            async for frame in frames:
+                gap = max(gap, frame.received_at - last if last else 0.0)
+                last = frame.received_at
+                watching.set()
+                if enough.is_set():
+                    return gap
+        raise AssertionError("the picture ended")
+
+    reader = asyncio.create_task(longest_gap())
+    try:
+        await asyncio.wait_for(watching.wait(), timeout=20)
+        await site.run("systemctl kill --kill-whom=main --signal=KILL portal.service")
+        after = await site.until(
+            "the next daemon shows the camera live",
+            lambda now: (
+                now["site"]["started_at"] != before["site"]["started_at"] and camera(now) == "live"
+            ),
+            within_s=90,
+        )
+        enough.set()
+        # The encoder shares two emulated cores with a starting daemon.
+        assert await asyncio.wait_for(reader, timeout=20) < 3.0
+    finally:
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+    assert after["media_server"]["pid"] == before["media_server"]["pid"]
+
+
+def camera(state: dict[str, Any]) -> str:
+    return str(state["camera"]["state"])
+
+
+def bars(picture: NDArray[np.uint8]) -> tuple[str, ...]:
+    """What stands in each eighth of a picture, below the text that vivid writes over it."""
+    width = picture.shape[1]
+    below = picture[picture.shape[0] * 3 // 4 :].astype(float)
+    found = []
+    for number in range(8):
+        middle = width * (2 * number + 1) // 16
+        color = below[:, middle - 4 : middle + 4].mean(axis=(0, 1))
+        found.append("".join(name for name, value in zip("RGB", color, strict=True) if value > 96))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the page's `<video>` decoded."""
+
+    picture: NDArray[np.uint8]
+    frames: int
+
+
+async def shown(page: Page) -> Shown | None:
+    """None while there is no picture."""
+    answer = await page.evaluate(
+        """() => {
+            const video = document.querySelector('#picture');
+            if (!video || video.readyState < 2 || !video.videoWidth) return null;
+            const canvas = document.createElement('canvas');
+            canvas.width = video.videoWidth; canvas.height = video.videoHeight;
+            const context = canvas.getContext('2d', {willReadFrequently: true});
+            context.drawImage(video, 0, 0);
+            const {width, height} = canvas;
+            const {data} = context.getImageData(0, 0, width, height);
+            let text = '';
+            for (let i = 0; i < data.length; i += 4)
+                text += String.fromCharCode(data[i], data[i + 1], data[i + 2]);
+            const frames = video.getVideoPlaybackQuality().totalVideoFrames;
+            return {width, height, frames, pixels: btoa(text)};
+        }"""
+    )
+    if answer is None:
+        return None
+    pixels = np.frombuffer(base64.b64decode(answer["pixels"]), dtype=np.uint8)
+    picture = pixels.reshape(answer["height"], answer["width"], 3)
+    return Shown(picture=picture, frames=answer["frames"])
+
+
+async def shows_the_camera(page: Page, *, within_s: float = 60.0) -> None:
+    """The page shows vivid's bars, live, and they change from one decoded picture to another."""
+    deadline = time.monotonic() + within_s
+    first: Shown | None = None
+    while time.monotonic() < deadline:
+        state = await page.evaluate("document.documentElement.dataset.state")
+        now = await shown(page) if state == "live" else None
+        if now is not None and bars(now.picture) == _BARS:
+            if first is not None and not np.array_equal(first.picture, now.picture):
+                assert now.frames > first.frames
+                return
+            first = first or now
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"no moving picture within {within_s:g} s; the page says {state!r}")
+
+
+async def open_kiosk(browser: Browser, site: ScreenSite) -> Page:
+    """Tried until the daemon serves it."""
+    page = await browser.new_page(viewport={"width": 640, "height": 360})
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            await page.goto(site.kiosk)
+        except PlaywrightError as exc:
+            if "ERR_CONNECTION_REFUSED" not in str(exc) or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            return page
