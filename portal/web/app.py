@@ -9,10 +9,10 @@ from portal.state import StateBoard
 from portal.web.api import add_camera_route, add_state_route
 from portal.web.events import EventStreams
 from portal.web.faults import answer_faults
+from portal.web.files import add_kiosk_modules, add_kiosk_page
 from portal.web.guard import guard
 from portal.web.headers import add_headers
 from portal.web.health import add_health_route
-from portal.web.kiosk import add_kiosk_modules, add_kiosk_page
 from portal.web.link import add_link_routes
 from portal.web.metrics import add_metrics_route
 from portal.web.page import add_page_routes
@@ -26,7 +26,6 @@ def make_local_app(config: Config, state: StateBoard) -> web.Application:
     whep = WhepForwarder(config, state)
     whep.add_routes(app)
     add_kiosk_page(app)
-    add_kiosk_modules(app)
     add_camera_route(app, state)
     add_health_route(app, state)
     add_metrics_route(app, state, whep, events)

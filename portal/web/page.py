@@ -10,6 +10,7 @@ from aiohttp import web
 
 from portal.config import Config
 from portal.state import StateBoard
+from portal.web.files import add_files, read_folder
 
 _HERE = Path(__file__).resolve().parent
 
@@ -33,7 +34,8 @@ def add_page_routes(
             site=snapshot.site,
             address=config.site.address,
             is_local=is_local,
-            kiosk_url=config.kiosk_url,
+            local_url=config.kiosk_url.removesuffix("kiosk/"),
+            is_exposed=config.is_exposed,
             # What the page needs to know beside the snapshot, and a first snapshot to begin with.
             setup={
                 "local": is_local,
@@ -46,4 +48,4 @@ def add_page_routes(
         return web.Response(text=html, content_type="text/html")
 
     app.router.add_get("/", page)
-    app.router.add_static("/static", _HERE / "static")
+    add_files(app, "/static", read_folder(_HERE / "static"))

@@ -71,7 +71,7 @@ HEADLINES = [
     (
         CameraStatus(state=CameraState.FAULT, camera=C920, detail="busy"),
         LinkStatus(state=LinkState.LOST, peer=NEW_YORK),
-        "The camera C920 cannot be used. New York is out of reach.",
+        "The camera C920 cannot be used. New York does not answer.",
     ),
     (
         CameraStatus(state=CameraState.STARTING, camera=C920),

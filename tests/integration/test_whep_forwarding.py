@@ -255,6 +255,36 @@ async def test_an_ice_restart_brings_the_peers_new_fragment(loopback: str) -> No
         assert patch.headers["ETag"] == '"v2"'
 
 
+@pytest.mark.parametrize(
+    ("method", "status", "body", "expected"),
+    [
+        ("PATCH", 200, "hello", 502),
+        ("PATCH", 412, '{"error": "other ETag"}', 412),
+        ("PATCH", 500, "", 502),
+        ("DELETE", 500, "", 502),
+        ("OPTIONS", 500, "", 502),
+        ("OPTIONS", 404, "", 404),
+    ],
+)
+async def test_a_peer_that_goes_wrong_later_is_named_too(
+    loopback: str, method: str, status: int, body: str, expected: int
+) -> None:
+    async def peer(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            return await accept(request)
+        return web.Response(
+            status=status, text=body, content_type="application/trickle-ice-sdpfrag"
+        )
+
+    async with fake_peer(loopback, peer), box_at(loopback, linked_to(loopback)) as box:
+        location = (await box.offer()).headers["Location"]
+        path = "/whep/peer" if method == "OPTIONS" else location
+        sent = (CANDIDATE, FRAGMENT) if method == "PATCH" else (None, None)
+        answer = await box.ask(method, path, *sent)
+        assert answer.status == expected
+        assert "New York" in answer.error
+
+
 async def test_a_session_that_the_peer_forgot_is_forgotten_here(loopback: str) -> None:
     async def peer(request: web.Request) -> web.Response:
         return await accept(request) if request.method == "POST" else web.Response(status=404)

@@ -42,7 +42,7 @@ function ownSentence({ camera }) {
 function relation({ camera, link }, there) {
   if (link.state === "searching") return "Looking for the other site.";
   if (link.state === "connecting") return `Connecting to ${there}.`;
-  if (link.state === "lost") return `${there} is out of reach.`;
+  if (link.state === "lost") return `${there} does not answer.`;
   const seen = camera.state === "live";
   switch (link.remote?.camera) {
     case "live": return seen ? `${there} sees you, and you see ${there}.` : `You see ${there}.`;
@@ -84,7 +84,7 @@ function otherPicture({ link }, there) {
   const links = {
     searching: "Looking for the other site",
     connecting: `Connecting to ${there}`,
-    lost: `${there} is out of reach`,
+    lost: `${there} does not answer`,
     up: remote ? veils[remote.camera] : "",
   };
   const name = remote?.camera_name;
@@ -145,7 +145,7 @@ function otherCard({ link, site }, there, now) {
     searching: ["wait", "Looking for it"],
     connecting: ["wait", `Connecting to ${there}`],
     up: ["good", `Connected to ${there}`],
-    lost: ["bad", `${there} is out of reach`],
+    lost: ["bad", `${there} does not answer`],
   };
   const [tone, state] = states[link.state];
   const list = [];
