@@ -15,6 +15,10 @@ from portal.errors import MediaServerError
 _Shape = TypeVar("_Shape")
 
 
+class NoAnswerError(MediaServerError):
+    """Nobody answers: it is starting, ending or hung. (A refusal is a plain `MediaServerError`.)"""
+
+
 class PathInfo(msgspec.Struct, frozen=True):
     """A path at this moment. `ready`: somebody publishes and readers may come."""
 
@@ -104,7 +108,7 @@ class MediaMtxClient:
                 body = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             reason = str(exc) or "no answer in time"
-            raise MediaServerError(f"MediaMTX does not answer at {url}: {reason}") from exc
+            raise NoAnswerError(f"MediaMTX does not answer at {url}: {reason}") from exc
         if answer.status == 404 and absent_is_none:
             return None
         if answer.status != 200:

@@ -1,0 +1,94 @@
+"""What a publisher says of its ffmpeg, and what that means to a person. Pure."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+# ffmpeg's words for what people can do something about; the first that is found counts.
+_USB = (
+    (r"Device or resource busy", "another program uses the camera: close that program"),
+    (r"Permission denied", "this user may not open the camera: add it to the group video"),
+    (
+        r"No space left on device",
+        "the USB bus has no bandwidth left: use another port, or one camera less",
+    ),
+    (r"No such device|No such file or directory", "the camera is gone: plug it in again"),
+    (
+        r"Input/output error|Protocol error|Cannot allocate memory",
+        "the camera does not answer properly: plug it in again, try another cable or port",
+    ),
+    (
+        r"Inappropriate ioctl|Invalid argument|does not support",
+        "the camera does not offer what was asked: see video.width, video.height, video.fps",
+    ),
+)
+_CONFIGURED = (
+    (r"No such file or directory", "what the camera's input names does not exist"),
+    (r"Permission denied", "this user may not read what the camera's input names"),
+    (r"Connection refused", "what the camera's input names refuses the connection"),
+    (r"timed out|No route to host|resolve", "what the camera's input names cannot be reached"),
+    (r"401 Unauthorized|403 Forbidden", "the camera's input wants another user or password"),
+    (r"404 Not Found|Invalid data found", "what the camera's input names is not a video"),
+)
+_ALL = (
+    (r"Connection refused|Connection reset|Broken pipe", "MediaMTX does not take the picture"),
+    (
+        r"Unknown encoder|Encoder not found",
+        "this ffmpeg has no libx264: install Debian's, or name another in video.ffmpeg",
+    ),
+    (
+        r"Unrecognized option|Option not found",
+        "this ffmpeg does not know an option: 4.4 or newer is needed, see video.ffmpeg",
+    ),
+)
+_REASONS = {"usb": (*_USB, *_ALL), "ffmpeg": (*_ALL[1:], *_CONFIGURED), "pattern": _ALL}
+
+
+class PublisherStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What the publisher last wrote about itself."""
+
+    tag: str = ""  # names the command that it runs
+    state: str = ""  # "starting", "sending", "healthy", "waiting"
+    pid: int = 0
+    failures: int = 0  # ends of ffmpeg since it was last healthy
+    why: str = ""  # the last one ended
+    said: tuple[str, ...] = ()  # by ffmpeg
+
+
+def parse_status(text: str) -> PublisherStatus:
+    """Lines of "key value"; what is not understood counts as absent."""
+    fields: dict[str, str] = {}
+    said = []
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        if key == "said":
+            said.append(value)
+        else:
+            fields[key] = value
+    return PublisherStatus(
+        tag=fields.get("tag", ""),
+        state=fields.get("state", ""),
+        pid=_number(fields.get("pid", "")),
+        failures=_number(fields.get("failures", "")),
+        why=fields.get("why", ""),
+        said=tuple(said),
+    )
+
+
+def explanation(status: PublisherStatus, source: str) -> str:
+    """Why there is no picture, in words, with what to do about it where that is known."""
+    text = "\n".join(status.said)
+    for pattern, meaning in _REASONS.get(source, _ALL):
+        if re.search(pattern, text, re.IGNORECASE):
+            return meaning
+    if status.why.startswith("no new frame"):
+        again = ": plug it in again" if source == "usb" else ""
+        return f"the camera sends no pictures{again}"
+    last = f" ({status.said[-1]})" if status.said else ""
+    return f"{status.why or 'ffmpeg does not start'}{last}"
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0

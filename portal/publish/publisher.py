@@ -1,0 +1,266 @@
+"""Keeps one ffmpeg alive and sending. MediaMTX runs this file as a path's `runOnInit` command.
+
+    python -I -S publisher.py --parent PID --status FILE --tag TAG -- ffmpeg …
+
+MediaMTX alone waits 5 s before it runs a dead command again, and believes in an ffmpeg that lives
+but sends nothing. This ends at SIGINT or SIGTERM, or with the MediaMTX that is `--parent`; its
+ffmpeg ends with it. Only light modules of the standard library: one of these runs per camera.
+"""
+
+import os
+import select
+import signal
+import sys
+import time
+
+RESTART_S = 0.05  # after an ffmpeg that was healthy
+BACKOFF_FIRST_S = 0.25
+BACKOFF_CAP_S = 5.0
+HEALTHY_AFTER_S = 2.0  # of sending
+FIRST_FRAME_S = 10.0  # a camera may take 2 s to start, a network camera more
+STALLED_S = 3.0
+STOP_GRACE_S = 0.6  # MediaMTX waits for us when it ends a path
+KEEP_LINES = 12
+
+# Kept by util-linux, part of every Debian: without it ffmpeg would outlive a SIGKILL of ours.
+SETPRIV = ("/usr/bin/setpriv", "/bin/setpriv")
+# Frames are counted at its progress reports, twice a second.
+PROGRESS = ["-progress", "pipe:1", "-stats_period", "0.5", "-nostats"]
+
+
+class Ffmpeg:
+    """One run of it."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.started = self.moved = time.monotonic()
+        self.first_frame = 0.0
+        self.frames = self._first_frames = 0
+        self.lines: list[str] = []
+        self._rest = b""
+        progress, progress_in = os.pipe()
+        errors, errors_in = os.pipe()
+        try:
+            self.pid = os.posix_spawn(
+                command[0],
+                command,
+                os.environ,
+                file_actions=(
+                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, progress_in, 1),
+                    (os.POSIX_SPAWN_DUP2, errors_in, 2),
+                ),
+                setsigdef=(signal.SIGPIPE,),
+            )
+        except OSError:
+            os.close(progress)
+            os.close(errors)
+            raise
+        finally:
+            os.close(progress_in)
+            os.close(errors_in)
+        self.pidfd = os.pidfd_open(self.pid)
+        self.progress, self.errors = progress, errors
+        os.set_blocking(progress, False)
+        os.set_blocking(errors, False)
+
+    @property
+    def is_healthy(self) -> bool:
+        return bool(self.first_frame) and self.moved - self.first_frame >= HEALTHY_AFTER_S
+
+    @property
+    def deadline(self) -> float:
+        """When it counts as dead, unless a new frame shows."""
+        return self.moved + (STALLED_S if self.frames else FIRST_FRAME_S)
+
+    @property
+    def fps(self) -> float:
+        """Since the first report of frames."""
+        seconds = self.moved - self.first_frame
+        return (self.frames - self._first_frames) / seconds if seconds > 0 else 0.0
+
+    def read_progress(self) -> bool:
+        """Count frames. False at the end."""
+        data = _read(self.progress)
+        found = data.rfind(b"frame=") if data else -1
+        frames = data[found + 6 :].split(b"\n", 1)[0].strip() if data and found >= 0 else b""
+        if frames.isdigit() and int(frames) > self.frames:
+            self.moved = time.monotonic()
+            if not self.frames:
+                self.first_frame, self._first_frames = self.moved, int(frames)
+            self.frames = int(frames)
+        return data != b""
+
+    def read_errors(self) -> bool:
+        """Keep the last lines. False at the end."""
+        data = _read(self.errors)
+        *lines, self._rest = (self._rest + (data or b"")).split(b"\n")
+        self._rest = self._rest[-1000:]
+        said = [line.decode(errors="replace").strip()[:300] for line in lines]
+        self.lines = [*self.lines, *filter(None, said)][-KEEP_LINES:]
+        return data != b""
+
+    def end(self, grace_s: float) -> str:
+        """TERM, KILL after `grace_s`, reap. Returns how it ended."""
+        if grace_s:
+            os.kill(self.pid, signal.SIGTERM)
+            select.select([self.pidfd], [], [], grace_s)
+        if not select.select([self.pidfd], [], [], 0)[0]:
+            os.kill(self.pid, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self.read_errors()
+        for fd in (self.pidfd, self.progress, self.errors):
+            os.close(fd)
+        return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
+
+class Publisher:
+    """Runs ffmpeg again and again, and says in the status file how that goes."""
+
+    def __init__(self, command: list[str], *, parent: int, status: str, tag: str) -> None:
+        self._command = command
+        self._status = status
+        self._tag = tag
+        self._failures = 0
+        self._told = self._state = ""
+        self._stopping = False
+        self._wakeup, wakeup_in = os.pipe()
+        os.set_blocking(wakeup_in, False)
+        signal.set_wakeup_fd(wakeup_in, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        self._parent = os.pidfd_open(parent)
+        if os.getppid() != parent:  # it died before we looked
+            raise ProcessLookupError(parent)
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+
+    def run(self) -> None:
+        while not self._stopping:
+            ffmpeg, why = None, ""
+            try:
+                ffmpeg = Ffmpeg(self._command)
+            except OSError as exc:
+                why = f"{self._command[0]}: {exc.strerror}"
+            else:
+                self._write("starting", ffmpeg)
+                why = self._watch(ffmpeg)
+                if not why:
+                    return
+            self._failures = 1 if ffmpeg and ffmpeg.is_healthy else self._failures + 1
+            self._write("waiting", ffmpeg, why)
+            self._log(why, ffmpeg)
+            if self._sleep(self._delay()):
+                return
+
+    def _delay(self) -> float:
+        if self._failures <= 1:
+            return RESTART_S
+        return min(BACKOFF_CAP_S, BACKOFF_FIRST_S * 2.0 ** min(self._failures - 2, 10))
+
+    def _sleep(self, seconds: float) -> bool:
+        """Whether to end."""
+        ended = select.select([self._parent, self._wakeup], [], [], seconds)[0]
+        return bool(ended) or self._stopping
+
+    def _watch(self, ffmpeg: Ffmpeg) -> str:
+        """Until its end; why it ended, "" when we are to end as well."""
+        poll = select.poll()
+        for fd in (self._parent, self._wakeup, ffmpeg.pidfd, ffmpeg.progress, ffmpeg.errors):
+            poll.register(fd, select.POLLIN)
+        while True:
+            left = ffmpeg.deadline - time.monotonic()
+            ready = {fd for fd, _ in poll.poll(max(0, int(left * 1000) + 1))}
+            if self._parent in ready:
+                ffmpeg.end(0)
+                return ""
+            if self._stopping:
+                ffmpeg.end(STOP_GRACE_S)
+                return ""
+            if ffmpeg.errors in ready and not ffmpeg.read_errors():
+                poll.unregister(ffmpeg.errors)
+            if ffmpeg.progress in ready:
+                if not ffmpeg.read_progress():
+                    poll.unregister(ffmpeg.progress)
+                self._tell_progress(ffmpeg)
+            if ffmpeg.pidfd in ready:
+                return f"ffmpeg ended: {ffmpeg.end(0)}"
+            if time.monotonic() > ffmpeg.deadline:
+                ffmpeg.end(0)
+                waited = STALLED_S if ffmpeg.frames else FIRST_FRAME_S
+                return f"no new frame for {waited:.0f} s"
+
+    def _tell_progress(self, ffmpeg: Ffmpeg) -> None:
+        """At the first frame and once healthy, not at each report: files wear out an SD card."""
+        state = "healthy" if ffmpeg.is_healthy else "sending" if ffmpeg.frames else "starting"
+        if state != self._state:
+            if state == "healthy":
+                self._failures, self._told = 0, ""
+            self._write(state, ffmpeg)
+
+    def _write(self, state: str, ffmpeg: Ffmpeg | None, why: str = "") -> None:
+        """Whole or not at all; a full disk does not stop the picture."""
+        self._state = state
+        fields = {
+            "tag": self._tag,
+            "state": state,
+            "pid": os.getpid(),
+            "ffmpeg": ffmpeg.pid if ffmpeg else 0,
+            "failures": self._failures,
+            "frames": ffmpeg.frames if ffmpeg else 0,
+            "fps": f"{ffmpeg.fps:.1f}" if ffmpeg else 0,
+            "why": why,
+        }
+        text = "".join(f"{key} {value}\n" for key, value in fields.items())
+        text += "".join(f"said {line}\n" for line in (ffmpeg.lines if ffmpeg else ()))
+        partial = f"{self._status}.{os.getpid()}"
+        try:
+            # pathlib and contextlib cost 2 MB a publisher
+            with open(partial, "w", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+                file.write(text)
+            os.replace(partial, self._status)  # noqa: PTH105
+        except OSError:
+            pass
+
+    def _log(self, why: str, ffmpeg: Ffmpeg | None) -> None:
+        """Into MediaMTX's log; not again while the reason stays the same."""
+        if why == self._told:
+            return
+        self._told = why
+        lines = [
+            f"publisher: {why}",
+            *(f"ffmpeg: {line}" for line in (ffmpeg.lines if ffmpeg else ())),
+        ]
+        try:  # noqa: SIM105 - as above
+            os.write(2, ("\n".join(lines) + "\n").encode(errors="replace"))
+        except OSError:
+            pass
+
+
+def _read(fd: int) -> bytes | None:
+    """What is there; None for nothing yet, empty at the end."""
+    try:
+        return os.read(fd, 65536)
+    except BlockingIOError:
+        return None
+
+
+def main(arguments: list[str]) -> int:
+    own, command = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
+    options = dict(zip(own[::2], own[1::2], strict=True))
+    setpriv = [path for path in SETPRIV if os.access(path, os.X_OK)][:1]
+    dies_with_us = [*setpriv, "--pdeathsig", "KILL"] if setpriv else []
+    try:
+        Publisher(
+            [*dies_with_us, command[0], *PROGRESS, *command[1:]],
+            parent=int(options["--parent"]),
+            status=options["--status"],
+            tag=options["--tag"],
+        ).run()
+    except ProcessLookupError:  # MediaMTX is gone already
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
