@@ -108,4 +108,5 @@ async def _measure_all(bench: Bench, rounds: int, long_s: float) -> Run | None:
     return await bench.one(VARIANTS["c"], long_s) if long_s else None
 
 
-main()
+if __name__ == "__main__":
+    main()
