@@ -12,6 +12,7 @@ from aiohttp import web
 
 from portal import resources
 from portal.config import Config, SiteSection
+from portal.errors import MediaServerError
 from portal.mediamtx.client import MediaMtxClient
 from portal.mediamtx.settings import environment
 from portal.model import LinkState, LinkStatus, Peer, SiteStatus, Snapshot
@@ -118,17 +119,22 @@ async def media_server(address: str) -> AsyncIterator[MediaMtxClient]:
         env=environment(config, os.environ),
     )
     try:
-        async with MediaMtxClient(config.api_url) as client, asyncio.timeout(20):
-            while True:
-                try:
-                    await client.set_path("cam", {})
-                    break
-                except Exception:  # noqa: BLE001 - not up yet; the timeout ends it
+        async with MediaMtxClient(config.api_url) as client:
+            async with asyncio.timeout(20):
+                while not await _takes_path(client):
                     assert server.returncode is None, server.last_lines
                     await asyncio.sleep(0.05)
             yield client
     finally:
         await server.stop()
+
+
+async def _takes_path(client: MediaMtxClient) -> bool:
+    try:
+        await client.set_path("cam", {})
+    except MediaServerError:  # not up yet
+        return False
+    return True
 
 
 async def until_ready(client: MediaMtxClient) -> None:
