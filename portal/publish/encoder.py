@@ -169,6 +169,10 @@ def _encoding(video: VideoSection) -> list[str]:
         *("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"),
         *("-profile:v", "baseline", "-pix_fmt", "yuv420p", "-bf", "0"),
         *("-g", str(max(1, video.fps // KEYFRAMES_PER_S)), "-sc_threshold", "0"),
+        # A camera in the dark delivers fewer frames: then the clock asks for the keyframe.
+        *("-force_key_frames", "expr:gte(t,n_forced)"),
+        # Each frame at its own time: none repeated to fill a rate, none held back to count.
+        *("-fps_mode", "vfr", "-enc_time_base", "1/90000"),
         *("-b:v", f"{rate}k", "-maxrate", f"{rate}k"),
         *("-bufsize", f"{max(1, round(rate * VBV_WINDOW_S))}k"),
         *("-threads", str(min(4, threads))),
