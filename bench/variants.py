@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -77,9 +78,14 @@ async def _portal(address: str, other: str, folder: Path) -> AsyncIterator[str]:
         second = _portal_toml("new-york", other, "dublin", address, [])
         await stack.enter_async_context(_daemon(folder / "dublin", first))
         await stack.enter_async_context(_daemon(folder / "new-york", second))
-        await answer(f"http://{other}:8080/healthz", bool, None)
-        await path_ready(address)
+        # The daemons are done with starting: linked, and the first look at the picture is over.
+        await answer(f"http://{other}:8080/api/v1/state", _says("link", "up"), None)
+        await answer(f"http://{address}:8080/api/v1/state", _says("picture", "live"), None)
         yield f"http://{other}:8080/kiosk/"
+
+
+def _says(part: str, state: str) -> Callable[[str], bool]:
+    return lambda text: json.loads(text)[part]["state"] == state
 
 
 def _portal_toml(name: str, address: str, peer: str, peer_address: str, camera: list[str]) -> str:
