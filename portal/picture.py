@@ -69,7 +69,7 @@ def _parsed(url: str, lines: tuple[str, ...]) -> ProbeResult:
 class Pace:
     """How seldom. One look costs about 1 s of CPU, and 90 MB while it lasts."""
 
-    settle_s: float = 3.0  # after the camera became live: the encoder finds its rate
+    settle_s: float = 1.0  # after the camera became live: the encoder finds its rate
     spacing_s: float = 15.0  # between two looks, whatever happens: a loose plug flaps
     routine_s: float = 600.0  # while all is well: a camera can freeze without a word
     looks_before_fault: int = 2

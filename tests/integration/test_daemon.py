@@ -139,7 +139,8 @@ async def test_the_picture_goes_on_while_a_killed_daemon_is_started_again(
         assert all(child.is_running() for child in publisher)
         second.send_signal(signal.SIGTERM)
         assert await second.wait() == 0
-    assert not server.is_running()
+    # An orphan's entry stays until init reaps it.
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
 
 
 async def test_the_daemon_looks_at_its_own_picture_and_stays_small(
