@@ -159,6 +159,7 @@ class Snapshot(Value, frozen=True):
     site: SiteStatus
     camera: CameraStatus = CameraStatus()
     cameras: tuple[Camera, ...] = ()  # all that are present, in order of preference
+    cameras_known: bool = True  # False until the inventory has looked: then () means nothing
     paused: bool = False  # this site does not want to be seen
     media_server: MediaServerStatus = MediaServerStatus()
     link: LinkStatus = LinkStatus()

@@ -39,7 +39,7 @@ class Watch(Protocol):
 
 
 class CameraInventory:
-    """Writes `state.cameras`, and the faults `camera:<id>` and `udev`."""
+    """Writes `state.cameras` and `cameras_known`, and the faults `camera:<id>` and `udev`."""
 
     def __init__(
         self,
@@ -57,16 +57,18 @@ class CameraInventory:
         self._identities = Identities()
         self._ids: dict[str, str] = {}  # by node
         self._formats: dict[str, tuple[CameraFormat, ...]] = {}  # of those that were looked at
+        self._has_looked = False
         self._examinations: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> NoReturn:
         """Keep `state.cameras` true."""
-        self._publish()
+        self._state.update(cameras_known=False)
         if wants_devices(self._sections):
             try:
                 await self._follow_devices()
             except CameraError as exc:
                 self._report(exc)
+        self._finish_first_look()
         await asyncio.Event().wait()
         raise AssertionError("unreachable")
 
@@ -78,6 +80,7 @@ class CameraInventory:
         with self._open_watch() as watch:
             async with asyncio.TaskGroup() as group:
                 self._sync(watch.present(), group)
+                group.create_task(self._first_look(), name="first look at the cameras")
                 if not self._devices and not udev.is_running():
                     self._report(
                         CameraError(
@@ -89,6 +92,17 @@ class CameraInventory:
                     await self._settled(watch)
                     self._sync(watch.present(), group)
         raise AssertionError("unreachable")
+
+    async def _first_look(self) -> None:
+        """Name no camera before each that is there had its chance: the second choice would be
+        published for a moment."""
+        if self._examinations:
+            await asyncio.wait(self._examinations.values(), timeout=_PATIENCE_S)
+        self._finish_first_look()
+
+    def _finish_first_look(self) -> None:
+        self._has_looked = True
+        self._publish()
 
     async def _settled(self, watch: Watch) -> None:
         """Wait for something to happen and then for a short silence. What is pulled out is gone
@@ -161,10 +175,12 @@ class CameraInventory:
                 return
 
     def _publish(self) -> None:
+        if not self._has_looked:
+            return
         before = {camera.id: camera for camera in self._state.snapshot.cameras}
         ready = [device for device in self._devices.values() if device.node in self._formats]
         cameras = listed(self._sections, ready, self._ids, self._formats)
-        self._state.update(cameras=cameras)
+        self._state.update(cameras=cameras, cameras_known=True)
         after = {camera.id: camera for camera in cameras}
         for camera_id in after.keys() - before.keys():
             log.info("camera %s is there", after[camera_id].name)

@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 
 from portal.cameras import udev
-from portal.cameras.inventory import list_cameras, wants_devices
+from portal.cameras.inventory import list_cameras
+from portal.cameras.preference import wants_devices
 from portal.doctor.finding import Finding, fail, ok, warn
 from portal.doctor.subject import Subject
 

@@ -66,6 +66,8 @@ class Publishing:
     async def _reconcile(self, snapshot: Snapshot) -> float:
         """One step towards what is wanted. Returns the seconds until the next look."""
         camera, server = _wanted(snapshot), snapshot.media_server
+        if camera is None and not snapshot.paused and not snapshot.cameras_known:
+            return _POLL_IDLE_S  # what a daemon before us published may go on
         if camera is None:
             self._show_none(snapshot)
         if server.state is not MediaServerState.READY:
@@ -168,7 +170,8 @@ def _wanted(snapshot: Snapshot) -> Camera | None:
 def _basis(snapshot: Snapshot) -> tuple[object, ...]:
     """What a decision rests on."""
     server = snapshot.media_server
-    return (_wanted(snapshot), snapshot.paused, server.state, server.generation)
+    known = snapshot.cameras_known
+    return (_wanted(snapshot), known, snapshot.paused, server.state, server.generation)
 
 
 def _is_fault(status: PublisherStatus) -> bool:
