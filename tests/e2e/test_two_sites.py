@@ -90,6 +90,21 @@ async def test_the_picture_comes_back_after_each_process_is_killed(
     print("seconds until the picture moves again:", {k: round(v, 1) for k, v in took.items()})
 
 
+async def test_a_site_that_pauses_is_not_seen_until_it_resumes(
+    demo: RunningDemo, browser: Browser
+) -> None:
+    here, there = demo.sites
+    page = await open_kiosk(browser, here)
+    async with aiohttp.ClientSession() as session:
+        for paused, state in ((True, "paused"), (False, "live")):
+            async with session.post(
+                f"{there.admin}api/v1/camera", json={"paused": paused}
+            ) as response:
+                assert response.status == 200
+            await page.wait_for_selector(f":root[data-state={state}]", timeout=10_000)
+    await moving(page, within_s=5)
+
+
 async def test_a_daemon_that_dies_never_stops_the_picture(
     demo: RunningDemo, browser: Browser
 ) -> None:
