@@ -15,19 +15,19 @@ from portal.config import Config, load_config
 from portal.errors import ProcessError
 from portal.process import ChildProcess
 
-SITES = (
-    ("dublin", "Dublin", "127.0.0.1", '[[cameras]]\nname = "usb"\nsource = "usb"\n\n'),
-    ("new-york", "New York", "127.0.0.2", ""),
-)
+SITES = (("dublin", "Dublin", "127.0.0.1"), ("new-york", "New York", "127.0.0.2"))
+_USB = '[[cameras]]\nname = "usb"\nsource = "usb"\n\n'
+_UDEV = Path("/run/udev/control")
 
 
-def default_config(number: int) -> str:
+def default_config(number: int, *, has_udev: bool = _UDEV.exists()) -> str:
     """The text of a demo site's portal.toml. The first prefers a camera that is plugged in."""
-    name, title, address, usb = SITES[number]
-    peer, _, peer_address, _ = SITES[1 - number]
+    name, title, address = SITES[number]
+    peer, _, peer_address = SITES[1 - number]
+    usb = _USB if number == 0 and has_udev else ""
     return (
         f'[site]\nname = "{name}"\ntitle = "{title}"\naddress = "{address}"\n\n'
-        f'{usb}[[cameras]]\nname = "pattern"\nsource = "pattern"\n\n'
+        f'{usb}[[cameras]]\nname = "test picture"\nsource = "pattern"\n\n'
         f'[[peers]]\nname = "{peer}"\naddress = "{peer_address}"\n\n'
         "[discovery]\nenabled = false\n"
     )
