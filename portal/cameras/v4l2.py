@@ -93,6 +93,7 @@ def _formats(descriptor: int) -> Iterator[CameraFormat]:
     # Imported at the first camera: it takes 3.5 MB that a box without one need not spend.
     from linuxpy.video import device as v4l2  # noqa: PLC0415 - see above
 
+    v4l2.read_capabilities(descriptor)  # the questions below take "no such thing" for an end
     for form in v4l2.iter_read_formats(descriptor, v4l2.BufferType.VIDEO_CAPTURE):
         name = int(form.pixel_format).to_bytes(4, "little").decode("latin-1").strip()
         for width, height in _sizes(v4l2, descriptor, form.pixel_format):

@@ -90,7 +90,7 @@ def choose_format(formats: tuple[CameraFormat, ...], video: VideoSection) -> Cho
         )
         for form in formats
         if form.pixel_format in _INPUT_FORMATS and form.width > 0 and form.height > 0
-        for rate in ([rate for rate in form.rates if rate > 0] or [0.0])
+        for rate in ([rate for rate in form.rates if rate >= 0.1] or [0.0])
     ]
     if not candidates:
         return None

@@ -32,8 +32,8 @@ def pattern_graph(title: str, *, width: int, height: int, fps: int) -> str:
         "[sky][sun]overlay=x='W*(0.5+0.33*sin(t*PI/6))-w/2':y='H*(0.62-0.05*cos(t*PI/3))-h/2'"
         ":format=yuv420[a]",
         "[a][far]overlay=y=H-h:format=yuv420[b]",
-        f"[b][near]overlay=y=H-h:format=yuv420,{_title(title, width, height)},{_clock(height)},"
-        "format=yuv420p",
+        "[b][near]overlay=y=H-h:format=yuv420,"
+        f"{title_filter(title, width=width, height=height)},{_clock(height)},format=yuv420p",
     ]
     return ";".join(layers)
 
@@ -110,7 +110,7 @@ def _with_alpha(alpha: str) -> str:
     return f"format=yuva420p,geq=lum='p(X,Y)':cb='p(X,Y)':cr='p(X,Y)':a='{alpha}'"
 
 
-def _title(title: str, width: int, height: int) -> str:
+def title_filter(title: str, *, width: int, height: int) -> str:
     shown = " ".join("".join(c if c.isprintable() else " " for c in title).split())
     # A letter of this face is about 0.6 of its size wide.
     size = max(8, min(height // 7, int(width * 0.9 / (0.6 * max(1, len(shown))))))

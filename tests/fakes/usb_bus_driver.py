@@ -40,11 +40,15 @@ class Camera:
         self.port = request["port"]
         self.nodes = (number, number + 1)
         self.formats = request["formats"]
-        self.errno = 0  # what each question to the device fails with; 0: it answers
+        self.fail(request["errno"])
         self._request = request
         self._plugged_us = time.monotonic_ns() // 1000
         self._usb = f"{_CONTROLLER}/{self.port}"
         self._interface = f"{self._usb}/{self.port}:1.0"
+
+    def fail(self, errno_name: str) -> None:
+        """What each question to the device fails with; "": it answers."""
+        self.errno = getattr(errno, errno_name) if errno_name else 0
 
     def plug(self) -> None:
         ask = self._request
@@ -196,7 +200,7 @@ class Bus:
                 del self._cameras[request["port"]]
                 camera.unplug()
             case "fail" if camera is not None:
-                camera.errno = getattr(errno, request["errno"]) if request["errno"] else 0
+                camera.fail(request["errno"])
             case "change" if camera is not None:
                 camera.change()
             case _:

@@ -92,11 +92,16 @@ class FakeUsbBus:
             control.unlink(missing_ok=True)
 
     async def plug(
-        self, camera: FakeCamera = C920, *, port: str = "1-2", node: int | None = None
+        self,
+        camera: FakeCamera = C920,
+        *,
+        port: str = "1-2",
+        node: int | None = None,
+        errno: str = "",
     ) -> str:
-        """Plug into a USB port (bus-port[.port…]), as /dev/video`node` if that is free. Returns
-        the capture node; the metadata node is the next."""
-        answer = await self._ask(do="plug", port=port, node=node, **asdict(camera))
+        """Plug into a USB port (bus-port[.port…]), as /dev/video`node` if that is free, failing as
+        in `fail` from the start. Returns the capture node; the metadata node is the next."""
+        answer = await self._ask(do="plug", port=port, node=node, errno=errno, **asdict(camera))
         return str(answer["device"])
 
     async def unplug(self, *, port: str = "1-2") -> None:
