@@ -7,7 +7,8 @@ questions are libumockdev's, and the test plugs and pulls cameras meanwhile.
         bus.child                                # the ChildProcess: output, exit code
 
 A fake camera answers what it is and which formats it has; it delivers no pictures (there is no
-mmap in the test bed): the lab's cameras do. Children of the command are in the test bed too.
+mmap in the test bed). `video.ffmpeg = tests/fakes/camera_ffmpeg.py` puts a test picture in their
+place; the lab's cameras deliver their own. Children of the command are in the test bed too.
 Needs Debian's umockdev, gir1.2-umockdev-1.0 and python3-gi.
 """
 
