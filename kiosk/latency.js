@@ -8,20 +8,22 @@ import { Lateness } from './lateness.js';
 
 /** @typedef {import('./model.js').LatencyPolicy} LatencyPolicy */
 
-const DECIDE_EVERY_FRAMES = 15;
-const ENOUGH_FRAMES = 45;
 // A session's first frames come in a burst and say nothing of the network.
 const WARM_UP_FRAMES = 10;
 
-// One frame in twenty late by a display refresh or two is seen as judder; so is each freeze.
-const UNEASY = { often: 25, rarely: 100 };
-const QUIET = { often: 15, rarely: 70 };
-const RARELY = 0.99;
-const OFTEN = 0.95;
+// Of the last ten seconds, this many may have had a frame that came late.
+const SECONDS_LATE = 3;
+const SECONDS_FROZEN = 2;
+const SECONDS_ENOUGH = 5;
+// Two refreshes of the display are seen as judder, a tenth of a second as a freeze.
+const UNEASY = { late: 33, frozen: 100 };
+const QUIET = { late: 20, frozen: 60 };
+// The buffer covers all but the worst of the last ten seconds.
+const SECONDS_UNCOVERED = 1;
 
 const MARGIN_MS = 15;
 const LEAST_MS = 40; // of "smooth": one frame of 30 fps and a refresh
-const MOST_MS = 400; // the trial's maximum, less what decoding takes
+const MOST_MS = 250; // more than this is worse for a conversation than a freeze now and then
 const STEP_MS = 10;
 
 // Back to lowest only after this long without trouble; twice as long after each relapse.
@@ -57,8 +59,9 @@ export class LatencyChooser {
     return this.targetMs === null ? 'lowest' : 'smooth';
   }
 
+  /** How late frames come, leaving out what happens now and then. */
   get lateMs() {
-    return this.#lateness.quantile(OFTEN);
+    return this.#lateness.beyond(SECONDS_LATE);
   }
 
   /** A new session: other timestamps, the same network. */
@@ -71,19 +74,26 @@ export class LatencyChooser {
   onFrame(receivedMs, rtpTimestamp) {
     this.#seen += 1;
     if (this.#seen <= WARM_UP_FRAMES) return;
-    this.#lateness.add(receivedMs, rtpTimestamp);
-    if (this.#lateness.frames < ENOUGH_FRAMES || this.#seen % DECIDE_EVERY_FRAMES) return;
-    this.#decide(receivedMs);
+    if (this.#lateness.add(receivedMs, rtpTimestamp)) this.#decide(receivedMs);
   }
 
-  /** @param {number} now */
+  /** This box is too busy to receive in time: no buffer helps against that. */
+  disregard() {
+    this.#lateness.disregard();
+  }
+
+  /** Once a second. @param {number} now */
   #decide(now) {
-    const often = this.#lateness.quantile(OFTEN);
-    const rarely = this.#lateness.quantile(RARELY);
-    const wanted = Math.ceil((rarely + MARGIN_MS) / STEP_MS) * STEP_MS;
-    const bounded = Math.min(MOST_MS, Math.max(LEAST_MS, wanted));
-    const isUneasy = often > UNEASY.often || rarely > UNEASY.rarely;
-    const isQuiet = often < QUIET.often && rarely < QUIET.rarely;
+    if (this.#lateness.seconds < SECONDS_ENOUGH) return;
+    const late = this.#lateness.beyond(SECONDS_LATE);
+    const frozen = this.#lateness.beyond(SECONDS_FROZEN);
+    const needed = this.#lateness.beyond(SECONDS_UNCOVERED) + MARGIN_MS;
+    const bounded = Math.min(
+      MOST_MS,
+      Math.max(LEAST_MS, Math.ceil(needed / STEP_MS) * STEP_MS),
+    );
+    const isUneasy = late > UNEASY.late || frozen > UNEASY.frozen;
+    const isQuiet = late < QUIET.late && frozen < QUIET.frozen;
     if (!isQuiet) this.#quietSince = now;
     if (!this.#isSmooth && isUneasy) {
       this.#isSmooth = true;
@@ -97,7 +107,7 @@ export class LatencyChooser {
     } else if (bounded > this.#neededMs) {
       this.#neededMs = bounded;
     } else if (bounded < this.#neededMs - 2 * STEP_MS) {
-      this.#neededMs -= 1; // slowly: about 2 ms a second, too little to be seen
+      this.#neededMs -= 2; // a second: too little to be seen
     }
   }
 }

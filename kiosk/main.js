@@ -1,5 +1,6 @@
 // @ts-check
 /** Wires the screen together: the offer first, everything else while the answer is awaited. */
+import { watchBusy } from './busy.js';
 import { LastPicture } from './last-picture.js';
 import { LatencyChooser } from './latency.js';
 import { LinkEvents } from './link-events.js';
@@ -37,6 +38,7 @@ feed.addEventListener('frame', (event) => {
   applyLatency();
 });
 feed.start();
+watchBusy(() => latency.disregard());
 
 function applyLatency() {
   document.documentElement.dataset['latency'] = latency.mode;
@@ -60,7 +62,10 @@ function render() {
   const refusal = fault?.status ? fault.message : '';
   view.render(deriveStatus({ snapshot, daemonLostAt, moving, lastFrameAt, refusal }, now), now);
 }
-feed.addEventListener('change', render);
+feed.addEventListener('change', () => {
+  pursue();
+  render();
+});
 setInterval(render, 250); // counters and grace times
 
 const events = new LinkEvents('/events');
@@ -78,32 +83,42 @@ events.addEventListener('snapshot', (event) => {
 });
 events.addEventListener('lost', () => {
   daemonLostAt ??= performance.now();
-  feed.start(); // what held it back may have changed unheard
+  pursue(); // what held the picture back may change unheard
   render();
 });
 events.open();
 
-/** Ask for the picture when the link says that there is one, and not while it says there is none.
+/** Ask for the picture unless the link says that there is none.
+ * @returns {boolean} whether it is asked for */
+function pursue() {
+  const link = snapshot?.link;
+  const camera = link?.state === 'up' ? link.remote?.camera : undefined;
+  const isNone = camera === 'absent' || camera === 'paused';
+  // A box that nobody hears of any more may still send: its picture decides.
+  const isNobody = link?.state === 'searching' && !feed.moving;
+  const isTold = daemonLostAt === null;
+  if (isTold && (isNone || isNobody)) feed.hold();
+  else feed.start();
+  return !feed.held;
+}
+
+/** What the link has just told may be worth an attempt at once.
  * @param {Snapshot | null} before @param {Snapshot} now */
 function follow(before, now) {
-  if (!hasPicture(now)) return feed.hold();
-  feed.start();
-  if (before === null) return;
-  const { link } = now;
-  const isOther =
-    before.link.peer?.name !== link.peer?.name ||
-    before.link.peer?.address !== link.peer?.address;
-  if (isOther) return feed.replace();
-  const cameUp = link.state === 'up' && before.link.state !== 'up';
-  const cameLive = link.remote?.camera === 'live' && before.link.remote?.camera !== 'live';
+  if (!pursue() || before === null) return;
+  const [old, link] = [before.link, now.link];
+  if (old.peer && link.peer && addressOf(old.peer) !== addressOf(link.peer)) {
+    feed.replace();
+    return;
+  }
+  const cameUp = link.state === 'up' && old.state !== 'up';
+  const cameLive = link.remote?.camera === 'live' && old.remote?.camera !== 'live';
   if (cameUp || cameLive) feed.hurry();
 }
 
-/** @param {Snapshot} snapshot */
-function hasPicture({ link }) {
-  if (link.state === 'searching') return false;
-  const camera = link.state === 'up' ? link.remote?.camera : undefined;
-  return camera !== 'absent' && camera !== 'paused';
+/** @param {import('./model.js').Peer} peer */
+function addressOf(peer) {
+  return `${peer.name}@${peer.address}`;
 }
 
 /** @type {PictureFeed | null} */

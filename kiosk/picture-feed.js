@@ -54,6 +54,11 @@ export class PictureFeed extends EventTarget {
     return this.#fault;
   }
 
+  /** Whether no picture is asked for. */
+  get held() {
+    return this.#held;
+  }
+
   get reader() {
     return this.#reader;
   }

@@ -2,7 +2,6 @@
 /** What the screen says, from what is known: a pure function. Pixels that move win over words. */
 
 /** @typedef {import('./model.js').Snapshot} Snapshot */
-/** @typedef {import('./model.js').Fault} Fault */
 
 /**
  * @typedef {'searching' | 'connecting' | 'live' | 'unplugged' | 'starting' | 'paused' | 'lost'
@@ -30,13 +29,14 @@
 const DAEMON_GRACE_MS = 4000;
 // A new session after a stall takes about one: until then the last picture says enough.
 const STALL_GRACE_MS = 3000;
+const RESTARTING = 'This box is restarting its portal';
 
 /** @param {Seen} seen @param {number} now performance.now() @returns {Status} */
 export function deriveStatus(seen, now) {
   const { snapshot, moving, lastFrameAt } = seen;
   const link = snapshot?.link;
   const there = link?.remote?.title || link?.peer?.title || link?.peer?.name || '';
-  const other = there || 'the other site';
+  const other = there.replaceAll(' ', '\u00a0') || 'the other site'; // a name stays on one line
   const fault = ownFault(seen, now);
   const hadPicture = lastFrameAt > 0;
 
@@ -47,14 +47,12 @@ export function deriveStatus(seen, now) {
     headline,
     detail,
     since: null,
-    notice: state === 'fault' ? '' : (fault?.message ?? ''),
+    notice: state === 'fault' ? '' : (fault?.notice ?? ''),
     here: snapshot?.site.title || snapshot?.site.name || '',
     there,
     keepsLastPicture: false,
     ...more,
   });
-  const own = () => say('fault', fault?.message ?? '', fault?.remedy);
-
   // What the link says counts only while it is up and we hear of it.
   const isTold = link?.state === 'up' && seen.daemonLostAt === null;
   const camera = isTold ? link.remote?.camera : undefined;
@@ -69,19 +67,19 @@ export function deriveStatus(seen, now) {
     );
   }
   if (moving) return say('live', there);
-  if (fault?.key === 'daemon') return own();
+  if (fault?.headline === RESTARTING) return say('fault', fault.headline, fault.detail);
 
   const lost = (/** @type {string} */ detail) =>
     say('lost', `Lost the connection to ${other}`, detail, {
       since: lastFrameAt,
       keepsLastPicture: true,
     });
-  if (link?.state === 'lost' && hadPicture) return lost('Trying again, again and again.');
+  if (link?.state === 'lost' && hadPicture) return lost('Trying to reach it again.');
   if (camera === 'fault') {
     return say(
       'remote-fault',
       `The camera in ${other} has a problem`,
-      link?.remote?.detail || 'Somebody there needs to look at it.',
+      sentences(link?.remote?.detail || 'Somebody there needs to look at it'),
     );
   }
   if (camera === 'starting') {
@@ -91,9 +89,9 @@ export function deriveStatus(seen, now) {
   }
   const stalled = hadPicture && link?.state !== 'searching';
   if (stalled && now - lastFrameAt > STALL_GRACE_MS) {
-    return lost(seen.refusal ? `${sentence(seen.refusal)}.` : 'Trying again, again and again.');
+    return lost(seen.refusal ? sentences(seen.refusal) : 'Trying to reach it again.');
   }
-  if (fault) return own();
+  if (fault) return say('fault', fault.headline, fault.detail);
   if (link?.state === 'searching') {
     return say(
       'searching',
@@ -101,31 +99,39 @@ export function deriveStatus(seen, now) {
       'Switch the other box on and connect both to the network.',
     );
   }
-  const refused = seen.refusal && !stalled ? `${sentence(seen.refusal)}.` : '';
+  const refused = seen.refusal && !stalled ? sentences(seen.refusal) : '';
   return say('connecting', `Connecting to ${other}`, refused, { keepsLastPicture: true });
 }
 
-/** This box's own fault that matters most.
- * @param {Seen} seen @param {number} now @returns {Fault | null} */
+/** This box's own fault that matters most: on the card, or as a line over something else.
+ * @param {Seen} seen @param {number} now
+ * @returns {{headline: string, detail: string, notice: string} | null} */
 function ownFault({ snapshot, daemonLostAt }, now) {
   if (daemonLostAt !== null && now - daemonLostAt > DAEMON_GRACE_MS) {
-    return {
-      key: 'daemon',
-      message: 'This box is restarting its portal',
-      remedy: 'If this stays for more than a minute, switch the box off and on.',
-    };
+    const remedy = 'If this stays for more than a minute, switch the box off and on.';
+    return { headline: RESTARTING, detail: remedy, notice: `${RESTARTING}.` };
   }
+  const fault = snapshot?.faults[0];
+  const detail = fault ? sentences(fault.message, fault.remedy ?? '') : '';
   if (snapshot?.media_server.state === 'down') {
-    return {
-      key: 'media-server',
-      message: 'This box cannot send its own picture',
-      remedy: snapshot.media_server.detail || 'It is being restarted.',
-    };
+    const headline = 'This box cannot send its own picture';
+    const said = detail || sentences(snapshot.media_server.detail ?? '');
+    return { headline, detail: said, notice: `${headline}.` };
   }
-  return snapshot?.faults[0] ?? null;
+  if (!fault) return null;
+  return { headline: 'This box needs a hand', detail, notice: sentences(fault.message) };
 }
 
 /** @param {string} text */
 function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Messages as the daemon writes them, without capital and full stop, as prose.
+ * @param {string[]} messages */
+function sentences(...messages) {
+  return messages
+    .filter(Boolean)
+    .map((message) => `${sentence(message).replace(/[.\s]+$/, '')}.`)
+    .join(' ');
 }

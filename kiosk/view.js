@@ -4,6 +4,7 @@
 /** @typedef {import('./status.js').Status} Status */
 
 const TITLE_SHOWN_MS = 5000;
+const LONG = 150; // characters; more are set smaller
 
 /** @param {string} id @returns {HTMLElement} */
 function byId(id) {
@@ -37,6 +38,8 @@ export class View {
       if (isNew || this.#title.textContent !== status.there) this.#showTitle(status.there);
     } else {
       // A live picture has no card: its words stay while it fades away.
+      const { length } = status.headline + status.detail;
+      this.#root.dataset['words'] = length > LONG ? 'many' : 'few';
       write(this.#headline, status.headline);
       write(this.#detail, status.detail);
       this.#title.classList.remove('shown');
