@@ -45,8 +45,7 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         client = await resources.enter_async_context(MediaMtxClient(config.api_url))
-        media_server = MediaServer(config, state, state_dir)
-        resources.push_async_callback(media_server.close)
+        media_server = await resources.enter_async_context(MediaServer(config, state, state_dir))
         await _serve(
             resources, make_local_app(config, state), config.loopback, config.ports.kiosk, "kiosk"
         )

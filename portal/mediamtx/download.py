@@ -49,16 +49,17 @@ _PIP_TIMEOUT_S = 300.0
 _MAX_BYTES = 200_000_000  # the program has 55 MB
 
 
-def from_release(into: Path, progress: Progress, *, base_url: str = RELEASES_URL) -> Path:
+def from_release(into: Path, progress: Progress) -> Path:
     """Upstream's release, by its own list of checksums. Raises `MediaServerError`."""
+    base_url = f"{RELEASES_URL}/{RELEASE}"
     machine = platform.machine()
     if machine not in _ARCHITECTURES:
         raise MediaServerError(f"upstream has no MediaMTX for {machine}")
     _check_reachable(base_url)
     name = f"mediamtx_{RELEASE}_linux_{_ARCHITECTURES[machine]}.tar.gz"
-    listed = _fetch(f"{base_url}/{RELEASE}/checksums.sha256").decode(errors="replace")
+    listed = _fetch(f"{base_url}/checksums.sha256").decode(errors="replace")
     progress(f"downloading {name}")
-    archive = _fetch(f"{base_url}/{RELEASE}/{name}")
+    archive = _fetch(f"{base_url}/{name}")
     _verify(archive, _listed_checksum(listed, name), what=name)
     try:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:

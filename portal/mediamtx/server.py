@@ -10,9 +10,12 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import signal
 import time
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from portal.backoff import Backoff
 from portal.config import Config
@@ -36,6 +39,7 @@ _MISSED_PINGS = 3  # hung after 4.5 s without an answer
 _HEALTHY_AFTER_S = 2.0
 _UNIT_WITHIN_S = 10.0  # a service unit starts its MediaMTX again within that, or we do
 _FAULT = "media_server"
+_TIMESTAMP = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", re.MULTILINE)
 
 
 class MediaServer:
@@ -49,6 +53,21 @@ class MediaServer:
         self._backoff = Backoff(first_s=0.1)
         self._process: RunningProcess | None = None
         self._is_units = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """An orderly end ends MediaMTX. A daemon that ends by a fault leaves it to the next one."""
+        if exc is None:
+            await self.close()
+        else:
+            self._forget()
 
     async def run(self) -> None:
         self._show(MediaServerState.STARTING)
@@ -210,7 +229,7 @@ class MediaServer:
             return ""
         with contextlib.suppress(OSError), self._log_path.open("rb") as file:
             file.seek(max(0, self._log_path.stat().st_size - 4096))
-            lines = file.read().decode(errors="replace").splitlines()
+            lines = _TIMESTAMP.sub("", file.read().decode(errors="replace")).splitlines()
             return "\n".join(lines[-count:])
         return ""
 

@@ -13,6 +13,9 @@ from portal.config import Config
 # in 1.12, after that in 1.20. A variable that holds the sign comes out right in both.
 DOLLAR_VARIABLE = "PORTAL_DOLLAR"
 
+# systemd speaks to the daemon with these, to nobody that the daemon starts.
+_NOT_INHERITED = frozenset({"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"})
+
 
 def environment(config: Config, inherited: Mapping[str, str]) -> dict[str, str]:
     """The whole environment for MediaMTX. What we compute wins over what is inherited; other
@@ -23,7 +26,7 @@ def environment(config: Config, inherited: Mapping[str, str]) -> dict[str, str]:
         told = {"MTX_WEBRTCIPSFROMINTERFACES", "MTX_WEBRTCADDITIONALHOSTS"} & inherited.keys()
         computed |= {name: inherited[name] for name in told}
     return {
-        **inherited,
+        **{key: value for key, value in inherited.items() if key not in _NOT_INHERITED},
         "MTX_HLSADDRESS": inherited.get("MTX_HLSADDRESS", _joined(config.site.address, 8888)),
         **computed,
     }

@@ -121,7 +121,8 @@ class Publisher:
         self._status = status
         self._tag = tag
         self._failures = 0
-        self._told = self._state = ""
+        self._told = self._state = self._why = ""
+        self._said: list[str] = []
         self._stopping = False
         self._wakeup, wakeup_in = os.pipe()
         os.set_blocking(wakeup_in, False)
@@ -137,7 +138,7 @@ class Publisher:
 
     def run(self) -> None:
         while not self._stopping:
-            ffmpeg, why = None, ""
+            ffmpeg = None
             try:
                 ffmpeg = Ffmpeg(self._command)
             except OSError as exc:
@@ -147,9 +148,10 @@ class Publisher:
                 why = self._watch(ffmpeg)
                 if not why:
                     return
+            self._why, self._said = why, ffmpeg.lines if ffmpeg else []
             self._failures = 1 if ffmpeg and ffmpeg.is_healthy else self._failures + 1
-            self._write("waiting", ffmpeg, why)
-            self._log(why, ffmpeg)
+            self._write("waiting", ffmpeg)
+            self._log()
             if self._sleep(self._delay()):
                 return
 
@@ -195,11 +197,12 @@ class Publisher:
         state = "healthy" if ffmpeg.is_healthy else "sending" if ffmpeg.frames else "starting"
         if state != self._state:
             if state == "healthy":
-                self._failures, self._told = 0, ""
+                self._failures, self._why, self._said, self._told = 0, "", [], ""
             self._write(state, ffmpeg)
 
-    def _write(self, state: str, ffmpeg: Ffmpeg | None, why: str = "") -> None:
-        """Whole or not at all; a full disk does not stop the picture."""
+    def _write(self, state: str, ffmpeg: Ffmpeg | None) -> None:
+        """Whole or not at all; a full disk does not stop the picture. Why the last run ended, and
+        what it said, stays until one is healthy."""
         self._state = state
         fields = {
             "tag": self._tag,
@@ -209,10 +212,10 @@ class Publisher:
             "failures": self._failures,
             "frames": ffmpeg.frames if ffmpeg else 0,
             "fps": f"{ffmpeg.fps:.1f}" if ffmpeg else 0,
-            "why": why,
+            "why": self._why,
         }
         text = "".join(f"{key} {value}\n" for key, value in fields.items())
-        text += "".join(f"said {line}\n" for line in (ffmpeg.lines if ffmpeg else ()))
+        text += "".join(f"said {line}\n" for line in self._said)
         partial = f"{self._status}.{os.getpid()}"
         try:
             # pathlib and contextlib cost 2 MB a publisher
@@ -222,15 +225,12 @@ class Publisher:
         except OSError:
             pass
 
-    def _log(self, why: str, ffmpeg: Ffmpeg | None) -> None:
+    def _log(self) -> None:
         """Into MediaMTX's log; not again while the reason stays the same."""
-        if why == self._told:
+        if self._why == self._told:
             return
-        self._told = why
-        lines = [
-            f"publisher: {why}",
-            *(f"ffmpeg: {line}" for line in (ffmpeg.lines if ffmpeg else ())),
-        ]
+        self._told = self._why
+        lines = [f"publisher: {self._why}", *(f"ffmpeg: {line}" for line in self._said)]
         try:  # noqa: SIM105 - as above
             os.write(2, ("\n".join(lines) + "\n").encode(errors="replace"))
         except OSError:

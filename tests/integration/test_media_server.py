@@ -121,6 +121,26 @@ async def test_a_new_daemon_adopts_the_mediamtx_of_the_one_that_crashed(
     assert not psutil.pid_exists(pid)
 
 
+async def test_only_an_orderly_end_of_the_daemon_ends_mediamtx(
+    config: Config, state_dir: Path
+) -> None:
+    async def daemon(fault: Exception | None) -> int:
+        state = new_board()
+        async with MediaServer(config, state, state_dir) as server, running(server.run):
+            pid = await ready(state)
+            if fault is not None:
+                raise fault
+            return pid
+
+    with pytest.raises(RuntimeError):
+        await daemon(RuntimeError("a bug"))
+    record = Record.read(state_dir / "mediamtx.json")
+    assert record is not None
+    assert psutil.pid_exists(record.pid)
+    assert await daemon(None) == record.pid
+    assert not psutil.pid_exists(record.pid)
+
+
 async def test_other_settings_restart_an_adopted_mediamtx(config: Config, state_dir: Path) -> None:
     before = new_board()
     async with running(MediaServer(config, before, state_dir).run):

@@ -1,0 +1,137 @@
+"""The publisher as a process, with small programs in ffmpeg's place."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import stat
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from portal.publish.explain import PublisherStatus, parse_status
+from tests.integration.media import has_ended, until
+
+_PUBLISHER = Path(__file__).parents[2] / "portal" / "publish" / "publisher.py"
+
+
+@pytest.fixture
+def ffmpeg(tmp_path: Path) -> Path:
+    """A program that each test writes."""
+    path = tmp_path / "ffmpeg"
+    path.write_text("#!/bin/sh\nexit 1\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+@asynccontextmanager
+async def publisher(
+    ffmpeg: Path, status: Path, *before: str, parent: int | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *before,
+        *(sys.executable, "-I", "-S", str(_PUBLISHER)),
+        *("--parent", str(parent or os.getpid()), "--status", str(status), "--tag", "t"),
+        *("--", str(ffmpeg), "-i", "x"),
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def read(status: Path) -> PublisherStatus:
+    return parse_status(status.read_text()) if status.exists() else PublisherStatus()
+
+
+async def test_a_command_that_fails_is_tried_again_ever_more_slowly_and_quoted(
+    ffmpeg: Path, tmp_path: Path
+) -> None:
+    tried, status = tmp_path / "tried", tmp_path / "status"
+    ffmpeg.write_text(f"#!/bin/sh\necho x >> {tried}\necho it broke >&2\nexit 3\n")
+    began = time.monotonic()
+    async with publisher(ffmpeg, status):
+        await until(lambda: read(status).failures >= 4)
+        assert time.monotonic() - began > 0.7  # 0.05 + 0.25 + 0.5
+        assert read(status).state in {"waiting", "starting"}
+        assert tried.read_text().count("x") in {4, 5}
+        # Also while the next try runs: a fault must not flicker.
+        assert read(status).why == "ffmpeg ended: exit code 3"
+        assert read(status).said == ("it broke",)
+
+
+async def test_frames_are_noticed(ffmpeg: Path, tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    ffmpeg.write_text(
+        "#!/bin/sh\nfor n in 1 2 3 4 5 6 7 8 9; do echo frame=$n; sleep 0.4; done\nsleep 60\n"
+    )
+    async with publisher(ffmpeg, status):
+        await until(lambda: read(status).state == "sending")
+        await until(lambda: read(status).state == "healthy")
+
+
+async def test_it_ends_within_a_second_though_ffmpeg_does_not_want_to(
+    ffmpeg: Path, tmp_path: Path
+) -> None:
+    status = tmp_path / "status"
+    ffmpeg.write_text("#!/bin/sh\ntrap '' TERM INT\necho frame=1\nwhile :; do sleep 0.1; done\n")
+    async with publisher(ffmpeg, status) as process:
+        await until(lambda: read(status).state == "sending")
+        (child,) = psutil.Process(process.pid).children()
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0
+        assert time.monotonic() - began < 1.5
+        assert has_ended(child)
+
+
+async def test_it_ends_with_its_parent_and_takes_ffmpeg_along(ffmpeg: Path, tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    ffmpeg.write_text("#!/bin/sh\necho frame=1\nexec sleep 60\n")
+    # The parent writes its own number in place of ours.
+    command = "import os, subprocess, sys; a = sys.argv[1:]; i = a.index('--parent') + 1"
+    command += "; a[i] = str(os.getpid()); subprocess.run(a)"
+    async with publisher(ffmpeg, status, sys.executable, "-c", command) as parent:
+        await until(lambda: read(status).state == "sending")
+        own = psutil.Process(read(status).pid)
+        assert own.ppid() == parent.pid
+        (child,) = own.children()
+        parent.kill()
+        await until(lambda: has_ended(own) and has_ended(child), within_s=5)
+
+
+async def test_ffmpeg_does_not_outlive_a_killed_publisher(ffmpeg: Path, tmp_path: Path) -> None:
+    assert shutil.which("setpriv"), "util-linux is not installed"
+    status = tmp_path / "status"
+    ffmpeg.write_text("#!/bin/sh\necho frame=1\nexec sleep 60\n")
+    async with publisher(ffmpeg, status) as process:
+        await until(lambda: read(status).state == "sending")
+        (child,) = psutil.Process(process.pid).children()
+        process.kill()
+        await until(lambda: has_ended(child), within_s=5)
+
+
+async def test_it_does_not_start_for_a_mediamtx_that_is_gone(ffmpeg: Path, tmp_path: Path) -> None:
+    async with publisher(ffmpeg, tmp_path / "status", parent=1) as process:
+        assert await process.wait() == 1
+    assert not (tmp_path / "status").exists()
+
+
+async def test_a_status_that_cannot_be_written_does_not_stop_it(
+    ffmpeg: Path, tmp_path: Path
+) -> None:
+    tried = tmp_path / "tried"
+    ffmpeg.write_text(f"#!/bin/sh\necho x >> {tried}\nexit 3\n")
+    async with publisher(ffmpeg, tmp_path / "absent" / "status"):
+        await until(lambda: tried.exists() and tried.read_text().count("x") >= 3)

@@ -1,0 +1,61 @@
+"""What ffmpeg says is told in words a person can do something with."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.publish.explain import PublisherStatus, explanation, parse_status
+
+
+@pytest.mark.parametrize(
+    ("said", "meaning"),
+    [
+        ("/dev/video0: Device or resource busy", "another program uses the camera"),
+        ("[video4linux2] Cannot open /dev/video0: Permission denied", "the group video"),
+        ("ioctl(VIDIOC_STREAMON): No space left on device", "the USB bus has no bandwidth left"),
+        ("/dev/video0: No such device", "the camera is gone"),
+        ("ioctl(VIDIOC_DQBUF): Protocol error", "another cable or port"),
+        ("ioctl(VIDIOC_S_FMT): Invalid argument", "video.width"),
+        ("Unknown encoder 'libx264'", "no libx264"),
+        ("Connection to tcp://127.0.0.1:8554 failed: Connection refused", "MediaMTX"),
+    ],
+)
+def test_a_usb_cameras_failure_has_a_remedy(said: str, meaning: str) -> None:
+    status = PublisherStatus(why="ffmpeg ended: exit code 1", said=("noise", said))
+    assert meaning in explanation(status, "usb")
+
+
+@pytest.mark.parametrize(
+    ("said", "meaning"),
+    [
+        ("rtsp://10.0.0.9/x: Connection refused", "refuses the connection"),
+        ("film.mp4: No such file or directory", "does not exist"),
+        ("method DESCRIBE failed: 401 Unauthorized", "another user or password"),
+        ("Failed to resolve hostname nas.local", "cannot be reached"),
+    ],
+)
+def test_a_configured_inputs_failure_speaks_of_that_input(said: str, meaning: str) -> None:
+    assert meaning in explanation(PublisherStatus(why="x", said=(said,)), "ffmpeg")
+
+
+def test_a_silent_camera_is_said_to_be_silent() -> None:
+    status = PublisherStatus(why="no new frame for 10 s")
+    assert explanation(status, "usb") == "the camera sends no pictures: plug it in again"
+
+
+def test_what_is_not_known_is_quoted() -> None:
+    status = PublisherStatus(why="ffmpeg ended: exit code 8", said=("a", "something new"))
+    assert explanation(status, "usb") == "ffmpeg ended: exit code 8 (something new)"
+
+
+def test_a_status_is_read_back_and_nonsense_is_not_fatal() -> None:
+    text = "tag abc\nstate waiting\npid 12\nfailures 3\nwhy it ended\nsaid one\nsaid two  words\n"
+    assert parse_status(text) == PublisherStatus(
+        tag="abc",
+        state="waiting",
+        pid=12,
+        failures=3,
+        why="it ended",
+        said=("one", "two  words"),
+    )
+    assert parse_status("pid x\n\0\n\n") == PublisherStatus()
