@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-# Lets the page choose the delay at run time (kiosk/latency.js). WebRTC's receiver holds each picture
-# back for smoothness: 25 ms with RTSP over TCP, 8 ms over UDP, 0.3 ms with this trial. A jitter
-# buffer target set by the page brings the buffer back, up to `max_ms`; with max_ms:0 nothing does.
-# Undocumented; measured on Chromium 156.
+# Lets the page choose the delay at run time (kiosk/latency.js). WebRTC's receiver holds each
+# picture back for smoothness: 25 ms with RTSP over TCP, 8 ms over UDP, 0.3 ms with this trial. A
+# jitter buffer target set by the page brings the buffer back, up to `max_ms`; with max_ms:0
+# nothing does. Undocumented; measured on Chromium 156.
 _CHOSEN_PLAYOUT_DELAY = "--force-fieldtrials=WebRTC-ForcePlayoutDelay/min_ms:0,max_ms:500/"
 
 _ALWAYS = (

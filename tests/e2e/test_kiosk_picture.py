@@ -187,7 +187,7 @@ async def test_keys_show_the_figures_and_this_sites_own_picture(
         await until_state(page, "live", within_s=20)
         await page.keyboard.press("s")
         figures = page.locator("#stats")
-        await expect(figures).to_contain_text("640 × 360", timeout=10_000)
+        await expect(figures).to_contain_text("640 \u00d7 360", timeout=10_000)
         for figure in ("fps", "Mbit/s", "Picture age", "Jitter buffer", "Decoding", "Round trip"):
             await expect(figures).to_contain_text(figure)
         await expect(figures).to_contain_text("≈")
@@ -198,7 +198,7 @@ async def test_keys_show_the_figures_and_this_sites_own_picture(
         own = page.locator("#self")
         await expect(own).to_be_visible()
         await until_sessions(client, 2)
-        await page.wait_for_function("document.querySelector('#self').videoWidth === 640")
+        await expect(own).to_have_js_property("videoWidth", 640, timeout=15_000)
         await page.keyboard.press("v")
         await expect(own).to_be_hidden()
         await until_sessions(client, 1)
