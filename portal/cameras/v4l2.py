@@ -27,6 +27,7 @@ _ANSWER_WITHIN_S = 5.0
 
 async def camera_formats(node: str) -> tuple[CameraFormat, ...]:
     """Ask the device for every format, size and rate. Raises `CameraError`."""
+    await asyncio.to_thread(_library)  # seconds on a small box: not of the camera's time
     try:
         return await asyncio.wait_for(asyncio.to_thread(read_formats, node), _ANSWER_WITHIN_S)
     except TimeoutError as exc:
@@ -89,10 +90,15 @@ def _join_group(node: str) -> str:
     return f"add the user to the group {group} and start portal again"
 
 
-def _formats(descriptor: int) -> Iterator[CameraFormat]:
+def _library() -> Any:
     # Imported at the first camera: it takes 3.5 MB that a box without one need not spend.
-    from linuxpy.video import device as v4l2  # noqa: PLC0415 - see above
+    from linuxpy.video import device  # noqa: PLC0415 - see above
 
+    return device
+
+
+def _formats(descriptor: int) -> Iterator[CameraFormat]:
+    v4l2 = _library()
     v4l2.read_capabilities(descriptor)  # the questions below take "no such thing" for an end
     for form in v4l2.iter_read_formats(descriptor, v4l2.BufferType.VIDEO_CAPTURE):
         name = int(form.pixel_format).to_bytes(4, "little").decode("latin-1").strip()
