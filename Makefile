@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # What the tests run for real. `make demo` needs none of it.
-TEST_PACKAGES := chromium ffmpeg umockdev libumockdev0 iproute2 util-linux nodejs npm
+TEST_PACKAGES := chromium ffmpeg umockdev gir1.2-umockdev-1.0 python3-gi avahi-daemon iproute2 \
+	util-linux nodejs npm
 LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs ffmpeg chromium
 
 .PHONY: help demo test lab bench lint unit integration e2e clean packages lab-packages
