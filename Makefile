@@ -52,12 +52,12 @@ $(BIN)/python:
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml
 	@echo "installing portal into $(VENV)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable \
+	@$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 --editable \
 	  "$$(command -v ffmpeg >/dev/null && echo . || echo '.[ffmpeg]')"
 	@touch $@
 
 $(VENV)/.test: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,ffmpeg]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[test,ffmpeg]'
 	$(BIN)/portal media-server install
 	@touch $@ $(VENV)/.demo
 
