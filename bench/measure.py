@@ -76,7 +76,10 @@ async def _watch(page: Page, url: str, seconds: float) -> Run:
             "() => window.__bench.frames.some(f => f[1] >= 0)", timeout=30_000
         )
     except BrowserError as exc:
-        raise TimeoutError(f"no picture at {url}") from exc
+        seen = await page.evaluate(
+            "() => [__bench.frames.length, __bench.marks, document.body.innerText.slice(0, 200)]"
+        )
+        raise TimeoutError(f"no picture at {url}; frames, marks, words: {seen}") from exc
     await asyncio.sleep(SETTLE_S)
     skew = await _clock_skew_ms(page)
     meter = Meter()
