@@ -17,6 +17,7 @@ from portal.cameras.inventory import CameraInventory
 from portal.config import Config
 from portal.errors import ConfigError
 from portal.mediamtx.client import MediaMtxClient
+from portal.mediamtx.credentials import credentials_of
 from portal.mediamtx.server import MediaServer
 from portal.model import SiteStatus, Snapshot
 from portal.peers.directory import PeerDirectory
@@ -35,17 +36,23 @@ log = logging.getLogger(__name__)
 async def run_daemon(config: Config, *, state_dir: Path) -> None:
     """Run the box until SIGTERM or SIGINT, then end in order.
 
-    Raises `PortInUseError` when a page's port is taken, `ConfigError` when the state directory
-    cannot be used. A service that returns or fails unexpectedly ends the process.
+    Raises `PortInUseError` when a page's port is taken, `ConfigError` or `MediaServerError`
+    when the state directory cannot be used. A service that returns or fails unexpectedly ends the
+    process.
     """
     _open_state_dir(state_dir)
+    credentials = credentials_of(state_dir)
     state = StateBoard(Snapshot(site=_site_status(config)))
     stop = asyncio.Event()
     async with AsyncExitStack() as resources:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        client = await resources.enter_async_context(MediaMtxClient(config.api_url))
-        media_server = await resources.enter_async_context(MediaServer(config, state, state_dir))
+        client = await resources.enter_async_context(
+            MediaMtxClient(config.api_url, credentials.api)
+        )
+        media_server = await resources.enter_async_context(
+            MediaServer(config, state, state_dir, credentials)
+        )
         await _serve(
             resources, make_local_app(config, state), config.loopback, config.ports.kiosk, "kiosk"
         )

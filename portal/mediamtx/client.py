@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from portal.errors import MediaServerError
+from portal.mediamtx.credentials import API_USER
 
 _Shape = TypeVar("_Shape")
 
@@ -49,13 +50,14 @@ class MediaMtxClient:
     """Open it with `async with`. Each call raises `MediaServerError` when MediaMTX does not
     answer within `timeout_s`, or refuses."""
 
-    def __init__(self, base_url: str, *, timeout_s: float = 2.0) -> None:
+    def __init__(self, base_url: str, password: str, *, timeout_s: float = 2.0) -> None:
         self._base_url = f"{base_url}/v3"
+        self._headers = {"Authorization": aiohttp.encode_basic_auth(API_USER, password)}
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=self._timeout)
+        self._session = aiohttp.ClientSession(timeout=self._timeout, headers=self._headers)
         return self
 
     async def __aexit__(

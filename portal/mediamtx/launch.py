@@ -10,6 +10,7 @@ import msgspec
 
 from portal.config import Config
 from portal.errors import MediaServerError
+from portal.mediamtx.credentials import Credentials
 from portal.mediamtx.install import find_media_server
 from portal.mediamtx.settings import environment, fingerprint
 from portal.ports import listen_error
@@ -25,11 +26,11 @@ class Launch(msgspec.Struct, frozen=True):
     version: str
 
 
-def prepare(config: Config) -> Launch:
+def prepare(config: Config, credentials: Credentials) -> Launch:
     """Raises `MediaServerError` when there is no MediaMTX that can be used."""
     found = find_media_server(config.media_server.binary)
     yml = mediamtx_yml()
-    env = environment(config, os.environ)
+    env = environment(config, os.environ, credentials)
     try:
         print_ = fingerprint(found.path, yml, env)
     except OSError as exc:

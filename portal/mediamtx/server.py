@@ -21,6 +21,7 @@ from portal.backoff import Backoff
 from portal.config import Config
 from portal.errors import MediaServerError, PortalError
 from portal.mediamtx.client import MediaMtxClient
+from portal.mediamtx.credentials import Credentials, credentials_of
 from portal.mediamtx.launch import Launch, check_ports, prepare
 from portal.mediamtx.record import RECORD_NAME, Record
 from portal.mediamtx.running import RunningProcess, boot_id, own_start_time
@@ -45,8 +46,11 @@ _TIMESTAMP = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", re.MULTILINE)
 class MediaServer:
     """`run()` never returns; `close()` ends MediaMTX, unless it has a service unit of its own."""
 
-    def __init__(self, config: Config, state: StateBoard, state_dir: Path) -> None:
+    def __init__(
+        self, config: Config, state: StateBoard, state_dir: Path, credentials: Credentials
+    ) -> None:
         self._config = config
+        self._credentials = credentials
         self._state = state
         self._record_path = state_dir / RECORD_NAME
         self._log_path = state_dir / _LOG
@@ -71,7 +75,9 @@ class MediaServer:
 
     async def run(self) -> None:
         self._show(MediaServerState.STARTING)
-        async with MediaMtxClient(self._config.api_url, timeout_s=_PING_TIMEOUT_S) as client:
+        async with MediaMtxClient(
+            self._config.api_url, self._credentials.api, timeout_s=_PING_TIMEOUT_S
+        ) as client:
             while True:
                 try:
                     await self._run_one(client)
@@ -97,7 +103,7 @@ class MediaServer:
 
     async def _run_one(self, client: MediaMtxClient) -> None:
         """Adopt or start one, and watch it until its end. Raises `PortalError`."""
-        launch = await asyncio.to_thread(prepare, self._config)
+        launch = await asyncio.to_thread(prepare, self._config, self._credentials)
         process, version = await self._adopted(client, launch) or await self._started(launch)
         self._process = process
         await self._until_ready(process, client)
@@ -275,12 +281,12 @@ class MediaServer:
 def exec_media_server(config: Config, state_dir: Path) -> None:
     """Become MediaMTX, as a service unit's main process. The daemon adopts it and leaves stopping
     and starting to the unit. Raises `PortalError`; does not return."""
-    launch = prepare(config)
     record_path = state_dir / RECORD_NAME
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise MediaServerError(f"{state_dir} cannot be made: {exc.strerror}") from exc
+    launch = prepare(config, credentials_of(state_dir))
     previous = Record.read(record_path)
     Record(
         pid=os.getpid(),

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 
 from portal.config import Config
+from portal.mediamtx.credentials import API_USER, PUBLISH_USER, Credentials
 
 # MediaMTX expands variables in `runOnInit` and has no escape for "$": before it splits the line
 # in 1.12, after that in 1.20. A variable that holds the sign comes out right in both.
 DOLLAR_VARIABLE = "PORTAL_DOLLAR"
 
+# Where the publisher, which inherits MediaMTX's environment, finds its password.
+PUBLISH_PASSWORD_VARIABLE = "PORTAL_PUBLISH_PASSWORD"  # noqa: S105 - its name
+
+_LOOPBACK = "127.0.0.0/8,::1"
+
 # systemd speaks to the daemon with these, to nobody that the daemon starts.
 _NOT_INHERITED = frozenset({"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"})
 
 
-def environment(config: Config, inherited: Mapping[str, str]) -> dict[str, str]:
+def environment(
+    config: Config, inherited: Mapping[str, str], credentials: Credentials
+) -> dict[str, str]:
     """The whole environment for MediaMTX. What we compute wins over what is inherited; other
     inherited MTX_* pass, so that a benchmark may ask for MTX_HLS=yes. A box that listens on all
     its addresses may be told which ones to offer, where a port forward stands before it."""
@@ -29,6 +38,33 @@ def environment(config: Config, inherited: Mapping[str, str]) -> dict[str, str]:
         **{key: value for key, value in inherited.items() if key not in _NOT_INHERITED},
         "MTX_HLSADDRESS": inherited.get("MTX_HLSADDRESS", _joined(config.site.address, 8888)),
         **computed,
+        **_users(credentials),
+    }
+
+
+def _users(credentials: Credentials) -> dict[str, str]:
+    """Who may do what. The whole list: 1.12 adds the variables' users to those of its file, 1.20
+    lays the first over the first. RTSP cannot compare with a hash in 1.12; the API can."""
+    api_hash = base64.b64encode(hashlib.sha256(credentials.api.encode()).digest()).decode()
+    users = (
+        {"USER": "any", "PERMISSIONS_0_ACTION": "read"},
+        {
+            "USER": API_USER,
+            "PASS": f"sha256:{api_hash}",
+            "IPS": _LOOPBACK,
+            "PERMISSIONS_0_ACTION": "api",
+        },
+        {
+            "USER": PUBLISH_USER,
+            "PASS": credentials.publish,
+            "IPS": _LOOPBACK,
+            "PERMISSIONS_0_ACTION": "publish",
+        },
+    )
+    return {PUBLISH_PASSWORD_VARIABLE: credentials.publish} | {
+        f"MTX_AUTHINTERNALUSERS_{number}_{key}": value
+        for number, user in enumerate(users)
+        for key, value in user.items()
     }
 
 

@@ -7,7 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from portal.mediamtx.settings import DOLLAR_VARIABLE
+from portal.mediamtx.credentials import PUBLISH_USER
+from portal.mediamtx.settings import DOLLAR_VARIABLE, PUBLISH_PASSWORD_VARIABLE
 
 _PUBLISHER = Path(__file__).with_name("publisher.py")
 
@@ -17,6 +18,12 @@ def publisher_line(argv: list[str], *, parent: int, status: Path) -> str:
     command = [sys.executable, "-I", "-S", str(_PUBLISHER)]
     options = ["--parent", str(parent), "--status", str(status), "--tag", tag(argv)]
     return in_one_line([*command, *options, "--", *argv])
+
+
+def publish_url(url: str) -> str:
+    """With the publisher's user, and a password that only the publisher itself fills in: a line
+    that MediaMTX's API tells, or that a log repeats, holds none."""
+    return url.replace("://", f"://{PUBLISH_USER}:${PUBLISH_PASSWORD_VARIABLE}@", 1)
 
 
 def in_one_line(argv: list[str]) -> str:

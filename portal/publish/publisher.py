@@ -1,6 +1,9 @@
 """Keeps one ffmpeg alive and sending. MediaMTX runs this file as a path's `runOnInit` command.
 
-    python -I -S publisher.py --parent PID --status FILE --tag TAG -- ffmpeg …
+    python -I -S publisher.py --parent PID --status FILE --tag TAG -- ffmpeg … URL
+
+Where the URL says $PORTAL_PUBLISH_PASSWORD, that variable's value is put in: ffmpeg takes it in no
+other way, so it shows in the list of processes, but not in what we write.
 
 MediaMTX alone waits 5 s before it runs a dead command again, and believes in an ffmpeg that lives
 but sends nothing. This ends at SIGINT or SIGTERM, or with the MediaMTX that is `--parent`; its
@@ -25,13 +28,16 @@ KEEP_LINES = 12
 # Kept by util-linux, part of every Debian: without it ffmpeg would outlive a SIGKILL of ours.
 SETPRIV = ("/usr/bin/setpriv", "/bin/setpriv")
 # Frames are counted at its progress reports, twice a second.
+# The variable, as portal/mediamtx/settings.py calls it.
+PASSWORD = "PORTAL_PUBLISH_PASSWORD"  # noqa: S105 - its name
 PROGRESS = ["-progress", "pipe:1", "-stats_period", "0.5", "-nostats"]
 
 
 class Ffmpeg:
     """One run of it."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], password: str) -> None:
+        self._password = password or "$" + PASSWORD  # an empty one would be found everywhere
         self.started = self.moved = time.monotonic()
         self.first_frame = 0.0
         self.frames = self._first_frames = 0
@@ -95,7 +101,8 @@ class Ffmpeg:
         data = _read(self.errors)
         *lines, self._rest = (self._rest + (data or b"")).split(b"\n")
         self._rest = self._rest[-1000:]
-        said = [line.decode(errors="replace").strip()[:300] for line in lines]
+        words = [line.decode(errors="replace").replace(self._password, "***") for line in lines]
+        said = [line.strip()[:300] for line in words]
         self.lines = [*self.lines, *filter(None, said)][-KEEP_LINES:]
         return data != b""
 
@@ -116,8 +123,11 @@ class Ffmpeg:
 class Publisher:
     """Runs ffmpeg again and again, and says in the status file how that goes."""
 
-    def __init__(self, command: list[str], *, parent: int, status: str, tag: str) -> None:
+    def __init__(
+        self, command: list[str], *, password: str, parent: int, status: str, tag: str
+    ) -> None:
         self._command = command
+        self._password = password
         self._status = status
         self._tag = tag
         self._failures = 0
@@ -140,7 +150,7 @@ class Publisher:
         while not self._stopping:
             ffmpeg = None
             try:
-                ffmpeg = Ffmpeg(self._command)
+                ffmpeg = Ffmpeg(self._command, self._password)
             except OSError as exc:
                 why = f"{self._command[0]}: {exc.strerror}"
             else:
@@ -250,9 +260,12 @@ def main(arguments: list[str]) -> int:
     options = dict(zip(own[::2], own[1::2], strict=True))
     setpriv = [path for path in SETPRIV if os.access(path, os.X_OK)][:1]
     dies_with_us = [*setpriv, "--pdeathsig", "KILL"] if setpriv else []
+    password = os.environ.pop(PASSWORD, "")
+    command[-1] = command[-1].replace("$" + PASSWORD, password)
     try:
         Publisher(
             [*dies_with_us, command[0], *PROGRESS, *command[1:]],
+            password=password,
             parent=int(options["--parent"]),
             status=options["--status"],
             tag=options["--tag"],

@@ -13,7 +13,7 @@ from portal.config import Config
 from portal.errors import PortalError
 from portal.mediamtx.client import MediaMtxClient, NoAnswerError
 from portal.model import Camera, CameraState, CameraStatus, MediaServerState, Snapshot
-from portal.publish.command import publisher_line, tag
+from portal.publish.command import publish_url, publisher_line, tag
 from portal.publish.encoder import encoder_argv
 from portal.publish.explain import PublisherStatus, explanation, parse_status
 from portal.publish.ffmpeg import find_ffmpeg
@@ -90,7 +90,7 @@ class Publishing:
                 video=self._config.video,
                 title=self._config.title,
                 ffmpeg=ffmpeg,
-                rtsp_url=self._config.rtsp_url,
+                rtsp_url=publish_url(self._config.rtsp_url),
             )
             self._argv = (camera, argv)
         return self._argv[1]

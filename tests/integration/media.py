@@ -13,6 +13,7 @@ import psutil
 
 from portal.config import Config, parse_config
 from portal.mediamtx.client import MediaMtxClient
+from portal.mediamtx.credentials import credentials_of
 from portal.mediamtx.server import MediaServer
 from portal.model import Camera, MediaServerState, SiteStatus, Snapshot
 from portal.publish.service import Publishing
@@ -48,12 +49,20 @@ async def running(*services: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIt
                 raise result
 
 
+def media_server_of(config: Config, state: StateBoard, state_dir: Path) -> MediaServer:
+    return MediaServer(config, state, state_dir, credentials_of(state_dir))
+
+
+def client_of(config: Config, state_dir: Path) -> MediaMtxClient:
+    return MediaMtxClient(config.api_url, credentials_of(state_dir).api)
+
+
 @asynccontextmanager
 async def media_server(
     config: Config, state: StateBoard, state_dir: Path
 ) -> AsyncIterator[MediaServer]:
     """One that is asked to start, and is ended at the end."""
-    server = MediaServer(config, state, state_dir)
+    server = media_server_of(config, state, state_dir)
     try:
         async with running(server.run):
             yield server
@@ -66,7 +75,7 @@ async def publishing(config: Config, state: StateBoard, state_dir: Path) -> Asyn
     """MediaMTX and the service that publishes `state`'s camera."""
     async with (
         media_server(config, state, state_dir),
-        MediaMtxClient(config.api_url) as client,
+        client_of(config, state_dir) as client,
         running(Publishing(config, state, client, state_dir).run),
     ):
         yield

@@ -10,8 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from portal.mediamtx.credentials import PUBLISH_USER, Credentials
 from portal.process import ChildProcess
 
+# Of a MediaMTX that no daemon started.
+CREDENTIALS = Credentials(api="a" * 43, publish="p" * 43)
 MOVING = ("-f", "lavfi", "-i", "testsrc2=s=640x360:r=30")
 STILL = ("-f", "lavfi", "-i", "smptehdbars=s=640x360:r=25")
 
@@ -68,7 +71,7 @@ async def publishing(
         "-c:v libx264 -preset ultrafast -tune zerolatency -profile:v baseline -g 15 -b:v 1500k"
         " -pix_fmt yuv420p -f rtsp -rtsp_transport tcp"
     )
-    url = f"rtsp://{address}:8554/{path}"
+    url = f"rtsp://{PUBLISH_USER}:{CREDENTIALS.publish}@{address}:8554/{path}"
     ffmpeg = await ChildProcess.spawn(
         ["ffmpeg", "-v", "error", "-re", *source, *encode.split(), url], name="ffmpeg"
     )

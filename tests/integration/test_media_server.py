@@ -15,12 +15,12 @@ import psutil
 import pytest
 
 from portal.config import Config
-from portal.mediamtx.client import MediaMtxClient
 from portal.mediamtx.record import Record
-from portal.mediamtx.server import MediaServer
 from portal.model import MediaServerState
 from tests.integration.media import (
+    client_of,
     media_server,
+    media_server_of,
     new_board,
     ready,
     running,
@@ -36,7 +36,7 @@ def config(loopback: str) -> Config:
 
 async def test_mediamtx_runs_with_our_settings_and_answers(config: Config, state_dir: Path) -> None:
     state = new_board()
-    async with media_server(config, state, state_dir), MediaMtxClient(config.api_url) as client:
+    async with media_server(config, state, state_dir), client_of(config, state_dir) as client:
         pid = await ready(state)
         assert await client.paths() == ()
         assert await client.webrtc_sessions() == ()
@@ -109,7 +109,7 @@ async def test_a_new_daemon_adopts_the_mediamtx_of_the_one_that_crashed(
     config: Config, state_dir: Path
 ) -> None:
     before = new_board()
-    crashed = MediaServer(config, before, state_dir)
+    crashed = media_server_of(config, before, state_dir)
     async with running(crashed.run):
         pid = await ready(before)
     after = new_board()
@@ -126,7 +126,7 @@ async def test_only_an_orderly_end_of_the_daemon_ends_mediamtx(
 ) -> None:
     async def daemon(fault: Exception | None) -> int:
         state = new_board()
-        async with MediaServer(config, state, state_dir) as server, running(server.run):
+        async with media_server_of(config, state, state_dir) as server, running(server.run):
             pid = await ready(state)
             if fault is not None:
                 raise fault
@@ -143,7 +143,7 @@ async def test_only_an_orderly_end_of_the_daemon_ends_mediamtx(
 
 async def test_other_settings_restart_an_adopted_mediamtx(config: Config, state_dir: Path) -> None:
     before = new_board()
-    async with running(MediaServer(config, before, state_dir).run):
+    async with running(media_server_of(config, before, state_dir).run):
         pid = await ready(before)
     after = new_board()
     changed = small_config(config.site.address, "[ports]\nmedia = 8190\n")

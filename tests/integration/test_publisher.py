@@ -39,8 +39,9 @@ async def publisher(
         *before,
         *(sys.executable, "-I", "-S", str(_PUBLISHER)),
         *("--parent", str(parent or os.getpid()), "--status", str(status), "--tag", "t"),
-        *("--", str(ffmpeg), "-i", "x"),
+        *("--", str(ffmpeg), "-i", "x", "rtsp://me:$PORTAL_PUBLISH_PASSWORD@box/cam"),
         stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "PORTAL_PUBLISH_PASSWORD": "s3cret"},
         start_new_session=True,
     )
     try:
@@ -135,3 +136,19 @@ async def test_a_status_that_cannot_be_written_does_not_stop_it(
     ffmpeg.write_text(f"#!/bin/sh\necho x >> {tried}\nexit 3\n")
     async with publisher(ffmpeg, tmp_path / "absent" / "status"):
         await until(lambda: tried.exists() and tried.read_text().count("x") >= 3)
+
+
+async def test_ffmpeg_gets_the_password_and_what_it_says_of_it_is_not_repeated(
+    ffmpeg: Path, tmp_path: Path
+) -> None:
+    got, status = tmp_path / "got", tmp_path / "status"
+    ffmpeg.write_text(
+        "#!/bin/sh\n"
+        f'for last; do :; done; echo "$last $PORTAL_PUBLISH_PASSWORD" > {got}\n'
+        'echo "cannot open $last" >&2\n'
+        "exit 1\n"
+    )
+    async with publisher(ffmpeg, status):
+        await until(lambda: read(status).failures > 0)
+    assert got.read_text() == "rtsp://me:s3cret@box/cam \n"
+    assert read(status).said == ("cannot open rtsp://me:***@box/cam",)

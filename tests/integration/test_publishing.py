@@ -14,7 +14,6 @@ import pytest
 
 from portal.config import Config
 from portal.mediamtx.client import MediaMtxClient
-from portal.mediamtx.server import MediaServer
 from portal.model import Camera, CameraState
 from portal.publish.command import in_one_line
 from portal.publish.service import Publishing
@@ -22,8 +21,10 @@ from portal.state import StateBoard
 from tests.integration.media import (
     PATTERN,
     below,
+    client_of,
     has_ended,
     media_server,
+    media_server_of,
     new_board,
     publishing,
     ready,
@@ -82,7 +83,7 @@ async def test_the_first_camera_is_published(config: Config, state_dir: Path) ->
 
 async def test_a_killed_ffmpeg_is_replaced_at_once(config: Config, state_dir: Path) -> None:
     state = new_board(PATTERN)
-    async with publishing(config, state, state_dir), MediaMtxClient(config.api_url) as client:
+    async with publishing(config, state, state_dir), client_of(config, state_dir) as client:
         await camera_is(state, CameraState.LIVE)
         pid = state.snapshot.media_server.pid
         (ffmpeg,) = below(pid, "ffmpeg")
@@ -98,7 +99,7 @@ async def test_an_ffmpeg_that_lives_but_sends_nothing_is_replaced(
     config: Config, state_dir: Path
 ) -> None:
     state = new_board(PATTERN)
-    async with publishing(config, state, state_dir), MediaMtxClient(config.api_url) as client:
+    async with publishing(config, state, state_dir), client_of(config, state_dir) as client:
         await camera_is(state, CameraState.LIVE)
         (ffmpeg,) = below(state.snapshot.media_server.pid, "ffmpeg")
         os.kill(ffmpeg.pid, signal.SIGSTOP)
@@ -128,7 +129,7 @@ async def test_after_mediamtx_was_killed_the_picture_is_back_and_no_ffmpeg_is_le
     config: Config, state_dir: Path
 ) -> None:
     state = new_board(PATTERN)
-    async with publishing(config, state, state_dir), MediaMtxClient(config.api_url) as client:
+    async with publishing(config, state, state_dir), client_of(config, state_dir) as client:
         await camera_is(state, CameraState.LIVE)
         pid = state.snapshot.media_server.pid
         (ffmpeg,) = below(pid, "ffmpeg")
@@ -147,9 +148,9 @@ async def test_a_daemon_that_crashes_and_restarts_does_not_stop_the_picture(
     config: Config, state_dir: Path
 ) -> None:
     before, after = new_board(PATTERN), new_board(PATTERN)
-    async with MediaMtxClient(config.api_url) as client:
+    async with client_of(config, state_dir) as client:
         crashing = (
-            MediaServer(config, before, state_dir).run,
+            media_server_of(config, before, state_dir).run,
             Publishing(config, before, client, state_dir).run,
         )
         async with running(*crashing):
@@ -167,7 +168,7 @@ async def test_a_daemon_that_crashes_and_restarts_does_not_stop_the_picture(
 
 async def test_what_mediamtx_forgot_is_told_again(config: Config, state_dir: Path) -> None:
     state = new_board(PATTERN)
-    async with publishing(config, state, state_dir), MediaMtxClient(config.api_url) as client:
+    async with publishing(config, state, state_dir), client_of(config, state_dir) as client:
         await camera_is(state, CameraState.LIVE)
         await client.delete_path("cam")
         await path_ready(client, wanted=False)
@@ -178,7 +179,7 @@ async def test_paused_unplugged_and_exchanged_cameras_are_followed(
     config: Config, state_dir: Path
 ) -> None:
     state = new_board(PATTERN)
-    async with publishing(config, state, state_dir), MediaMtxClient(config.api_url) as client:
+    async with publishing(config, state, state_dir), client_of(config, state_dir) as client:
         await camera_is(state, CameraState.LIVE)
         pid = state.snapshot.media_server.pid
 
@@ -280,7 +281,7 @@ async def test_an_argument_reaches_the_publisher_as_it_is(config: Config, state_
             *arguments,
         ]
     )
-    async with media_server(config, state, state_dir), MediaMtxClient(config.api_url) as client:
+    async with media_server(config, state, state_dir), client_of(config, state_dir) as client:
         await ready(state)
         await client.set_path("cam", {"runOnInit": line})
         await until(lambda: said.exists() and said.read_text() != "")

@@ -18,7 +18,7 @@ from portal.mediamtx.settings import environment
 from portal.model import LinkState, LinkStatus, Peer, SiteStatus, Snapshot
 from portal.process import ChildProcess
 from portal.state import StateBoard
-from tests.integration.streams import media_server_binary
+from tests.integration.streams import CREDENTIALS, media_server_binary
 
 # A browser's offer to receive one H.264 video, reduced to what an answer needs.
 OFFER = "\r\n".join(
@@ -116,10 +116,10 @@ async def media_server(address: str) -> AsyncIterator[MediaMtxClient]:
     server = await ChildProcess.spawn(
         [media_server_binary(), str(resources.mediamtx_yml())],
         name="mediamtx",
-        env=environment(config, os.environ),
+        env=environment(config, os.environ, CREDENTIALS),
     )
     try:
-        async with MediaMtxClient(config.api_url) as client:
+        async with MediaMtxClient(config.api_url, CREDENTIALS.api) as client:
             async with asyncio.timeout(20):
                 while not await _takes_path(client):
                     assert server.returncode is None, server.last_lines

@@ -10,9 +10,17 @@ from pathlib import Path
 import pytest
 
 from portal.config import Config, parse_config
-from portal.mediamtx.settings import DOLLAR_VARIABLE, environment, fingerprint
-from portal.publish.command import in_one_line, publisher_line
+from portal.mediamtx.credentials import Credentials
+from portal.mediamtx.settings import (
+    DOLLAR_VARIABLE,
+    PUBLISH_PASSWORD_VARIABLE,
+    environment,
+    fingerprint,
+)
+from portal.publish.command import in_one_line, publish_url, publisher_line
 from portal.resources import mediamtx_yml
+
+CREDENTIALS = Credentials(api="a" * 43, publish="p" * 43)
 
 
 def site(address: str) -> Config:
@@ -20,7 +28,7 @@ def site(address: str) -> Config:
 
 
 def test_a_site_on_a_loopback_address_keeps_everything_there() -> None:
-    env = environment(site("127.0.0.2"), {})
+    env = environment(site("127.0.0.2"), {}, CREDENTIALS)
     addresses = {key: value for key, value in env.items() if key.endswith("ADDRESS")}
     assert len(addresses) == 8
     assert all(value.startswith("127.0.0.2:") for value in addresses.values())
@@ -32,7 +40,7 @@ def test_a_site_on_a_loopback_address_keeps_everything_there() -> None:
 def test_a_box_on_every_interface_offers_them_all_but_keeps_its_control_to_itself(
     address: str,
 ) -> None:
-    env = environment(site(address), {})
+    env = environment(site(address), {}, CREDENTIALS)
     public = "[::]" if address == "::" else address
     assert env["MTX_WEBRTCADDRESS"] == f"{public}:8889"
     assert env["MTX_WEBRTCLOCALUDPADDRESS"] == f"{public}:8189"
@@ -44,7 +52,7 @@ def test_a_box_on_every_interface_offers_them_all_but_keeps_its_control_to_itsel
 
 
 def test_a_box_on_one_address_offers_only_that() -> None:
-    env = environment(site("192.168.1.5"), {})
+    env = environment(site("192.168.1.5"), {}, CREDENTIALS)
     assert env["MTX_WEBRTCADDRESS"] == "192.168.1.5:8889"
     assert env["MTX_WEBRTCADDITIONALHOSTS"] == "192.168.1.5"
     assert env["MTX_APIADDRESS"] == "127.0.0.1:9997"
@@ -52,7 +60,7 @@ def test_a_box_on_one_address_offers_only_that() -> None:
 
 def test_what_is_inherited_passes_unless_it_contradicts() -> None:
     inherited = {"PATH": "/bin", "MTX_HLS": "yes", "MTX_APIADDRESS": ":9997"}
-    env = environment(site("127.0.0.2"), inherited)
+    env = environment(site("127.0.0.2"), inherited, CREDENTIALS)
     assert env["PATH"] == "/bin"
     assert env["MTX_HLS"] == "yes"
     assert env["MTX_APIADDRESS"] == "127.0.0.2:9997"
@@ -61,8 +69,22 @@ def test_what_is_inherited_passes_unless_it_contradicts() -> None:
 def test_each_variable_overrides_a_key_of_the_file() -> None:
     keys = re.findall(r"^(\w+):", mediamtx_yml().read_text(), re.MULTILINE)
     known = {f"MTX_{key.upper()}" for key in keys}
-    env = environment(site("127.0.0.2"), {})
-    assert {key for key in env if key.startswith("MTX_")} - known == {"MTX_MOQ"}
+    env = environment(site("127.0.0.2"), {}, CREDENTIALS)
+    ours = {re.sub(r"_\d.*", "", key) for key in env if key.startswith("MTX_")}
+    assert ours - known == {"MTX_MOQ"}
+
+
+def test_only_a_hash_of_the_password_that_is_worth_a_shell_reaches_mediamtx_and_its_hooks() -> None:
+    env = environment(site("127.0.0.2"), {}, CREDENTIALS)
+    assert not [value for value in env.values() if CREDENTIALS.api in value]
+    passwords = [value for key, value in env.items() if key.endswith("_PASS")]
+    assert [value.partition(":")[0] for value in passwords] == ["sha256", CREDENTIALS.publish]
+
+
+def test_the_line_that_mediamtx_is_told_holds_no_password() -> None:
+    url = publish_url("rtsp://127.0.0.1:8554/cam")
+    assert url == "rtsp://publisher:$PORTAL_PUBLISH_PASSWORD@127.0.0.1:8554/cam"
+    assert environment(site("127.0.0.1"), {}, CREDENTIALS)[PUBLISH_PASSWORD_VARIABLE] == "p" * 43
 
 
 def test_the_fingerprint_changes_with_program_file_and_settings(tmp_path: Path) -> None:
