@@ -1,9 +1,10 @@
 // @ts-check
-/** Wires the screen together: the offer first, everything else while the answer is awaited. */
+/** Wires the screen together, while peer-picture.js already awaits its answer. */
 import { watchBusy } from './busy.js';
 import { LastPicture } from './last-picture.js';
 import { LatencyChooser } from './latency.js';
 import { LinkEvents } from './link-events.js';
+import { feed, picture } from './peer-picture.js';
 import { PictureAge } from './picture-age.js';
 import { PictureFeed } from './picture-feed.js';
 import { StatsOverlay, rowsOf } from './stats-overlay.js';
@@ -15,17 +16,12 @@ import { keepAwake } from './wake-lock.js';
 /** @typedef {import('./model.js').Snapshot} Snapshot */
 
 const $ = (/** @type {string} */ id) => document.getElementById(id);
-const picture = /** @type {HTMLVideoElement} */ ($('picture'));
 const selfPicture = /** @type {HTMLVideoElement} */ ($('self'));
 
-const feed = new PictureFeed('/whep/peer', picture);
 const latency = new LatencyChooser();
 const age = new PictureAge();
-/** @type {RTCRtpReceiver | null} */
-let receiver = null;
 
-feed.addEventListener('receiver', (event) => {
-  receiver = /** @type {CustomEvent<RTCRtpReceiver>} */ (event).detail;
+feed.addEventListener('session', () => {
   latency.restart();
   age.reset();
   applyLatency();
@@ -37,11 +33,11 @@ feed.addEventListener('frame', (event) => {
   latency.onFrame(metadata.receiveTime, metadata.rtpTimestamp);
   applyLatency();
 });
-feed.start();
 watchBusy(() => latency.disregard());
 
 function applyLatency() {
   document.documentElement.dataset['latency'] = latency.mode;
+  const receiver = feed.reader?.receiver;
   if (receiver && receiver.jitterBufferTarget !== latency.targetMs) {
     receiver.jitterBufferTarget = latency.targetMs;
   }

@@ -11,7 +11,7 @@ const FIRST_FRAME_TIMEOUT_MS = 10_000;
 // A frame older than this says that the session is over, when somebody reports a new picture.
 const FRESH_MS = 300;
 
-/** Events: `change` (look at the getters), `receiver` (a new one), `frame` (metadata), `stopping`
+/** Events: `change` (look at the getters), `session` (a new one), `frame` (metadata), `stopping`
  * while the last frame of a picture that ends can still be drawn. */
 export class PictureFeed extends EventTarget {
   #url;
@@ -127,7 +127,7 @@ export class PictureFeed extends EventTarget {
 
   /** @param {RTCTrackEvent} event */
   #onTrack(event) {
-    this.dispatchEvent(new CustomEvent('receiver', { detail: event.receiver }));
+    this.dispatchEvent(new Event('session'));
     this.#video.srcObject = new MediaStream([event.track]);
     this.#watch.start();
     this.#video.play().catch(() => {

@@ -5,20 +5,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 import msgspec
 from aiohttp import web
 from playwright.async_api import Browser, Page
 
-from portal import resources
 from portal.config import Config, SiteSection
-from portal.errors import MediaServerError
-from portal.mediamtx.client import MediaMtxClient
-from portal.mediamtx.settings import environment
 from portal.model import (
     CameraState,
     LinkState,
@@ -55,9 +53,11 @@ class KioskBox:
     def say(self, link: LinkState, camera: CameraState | None = None, **more: Any) -> None:
         """What the link says from now on."""
         peer = None if link is LinkState.SEARCHING else new_york(self.address)
-        remote = camera and RemoteSite(
-            name="new-york", title="New York", version="1", camera=camera, **more
-        )
+        remote = None
+        if camera is not None:
+            remote = RemoteSite(
+                name="new-york", title="New York", version="1", camera=camera, **more
+            )
         self.board.update(link=LinkStatus(state=link, peer=peer, remote=remote, rtt_s=0.0123))
 
     def change_site(self, **changes: Any) -> None:
@@ -107,34 +107,84 @@ async def serving(box: KioskBox) -> AsyncIterator[None]:
         await runner.cleanup()
 
 
-@asynccontextmanager
-async def media_server(address: str, *, told: str = "") -> AsyncIterator[MediaMtxClient]:
-    """The peer's MediaMTX. Browsers are `told` another address than its own: a relay's."""
-    config = Config(site=SiteSection(name="dublin", address=address))
-    env = environment(config, os.environ)
-    if told:
-        env["MTX_WEBRTCADDITIONALHOSTS"] = told
-    server = await ChildProcess.spawn(
-        [media_server_binary(), str(resources.mediamtx_yml())], name="mediamtx", env=env
-    )
-    try:
-        async with MediaMtxClient(config.api_url) as client:
-            await _until_it_takes_paths(client, server)
-            yield client
-    finally:
-        await server.stop()
+# Anybody may do anything: a peer's MediaMTX, seen from this side, is what it answers.
+_MEDIAMTX_YML = """
+logLevel: warn
+rtmp: no
+hls: no
+srt: no
+api: yes
+authInternalUsers:
+  - user: any
+    permissions: [{action: publish}, {action: read}, {action: api}]
+paths:
+  all_others:
+"""
 
 
-async def _until_it_takes_paths(client: MediaMtxClient, server: ChildProcess) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                await client.set_path("cam", {})
-            except MediaServerError:  # not up yet
-                assert server.returncode is None, server.last_lines
+@dataclass(frozen=True, slots=True)
+class PeerMedia:
+    """The peer's MediaMTX."""
+
+    address: str
+    process: ChildProcess
+
+    async def _list(self, what: str) -> list[dict[str, Any]]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://{self.address}:9997/v3/{what}/list") as response,
+        ):
+            items: list[dict[str, Any]] = (await response.json())["items"]
+            return items
+
+    async def until_it_answers(self) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    await self._list("paths")
+                except aiohttp.ClientError:
+                    assert self.process.returncode is None, self.process.last_lines
+                    await asyncio.sleep(0.05)
+                else:
+                    return
+
+    async def until_published(self) -> None:
+        async with asyncio.timeout(20):
+            while not any(path["ready"] for path in await self._list("paths")):  # noqa: ASYNC110 - it tells no event
                 await asyncio.sleep(0.05)
-            else:
-                return
+
+    async def until_sessions(self, count: int) -> None:
+        """So many screens look."""
+        async with asyncio.timeout(15):
+            while len(await self._list("webrtcsessions")) != count:  # noqa: ASYNC110 - it tells no event
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def media_server(address: str, *, told: str = "") -> AsyncIterator[PeerMedia]:
+    """MediaMTX at `address`. Browsers may be `told` another address to send to: a relay's."""
+    env = {
+        **os.environ,
+        "MTX_APIADDRESS": f"{address}:9997",
+        "MTX_RTSPADDRESS": f"{address}:8554",
+        "MTX_RTSPTRANSPORTS": "tcp",
+        "MTX_WEBRTCADDRESS": f"{address}:8889",
+        "MTX_WEBRTCLOCALUDPADDRESS": f"{address}:8189",
+        "MTX_WEBRTCIPSFROMINTERFACES": "no",
+        "MTX_WEBRTCADDITIONALHOSTS": told or address,
+    }
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as settings:
+        settings.write(_MEDIAMTX_YML)
+        settings.flush()
+        process = await ChildProcess.spawn(
+            [media_server_binary(), settings.name], name="mediamtx", env=env
+        )
+        media = PeerMedia(address, process)
+        try:
+            await media.until_it_answers()
+            yield media
+        finally:
+            await process.stop()
 
 
 async def open_page(

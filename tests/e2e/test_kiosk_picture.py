@@ -14,21 +14,26 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from portal.mediamtx.client import MediaMtxClient
 from portal.model import CameraState, LinkState
 from tests.e2e.conftest import thumbnail
-from tests.e2e.kiosk_box import KioskBox, kiosk_box, media_server, open_page, until_state
+from tests.e2e.kiosk_box import (
+    KioskBox,
+    PeerMedia,
+    kiosk_box,
+    media_server,
+    open_page,
+    until_state,
+)
 from tests.integration.streams import MOVING, publishing
-from tests.integration.web_server import until_sessions
 
-Box = tuple[KioskBox, MediaMtxClient]
+Box = tuple[KioskBox, PeerMedia]
 
 
 @pytest_asyncio.fixture
 async def box(loopback: str) -> AsyncIterator[Box]:
     """A box whose peer's media server runs; nobody publishes yet."""
-    async with media_server(loopback) as client, kiosk_box(loopback) as opened:
-        yield opened, client
+    async with media_server(loopback) as media, kiosk_box(loopback) as opened:
+        yield opened, media
 
 
 async def until_moving(page: Page, *, within_s: float = 15) -> None:
@@ -142,13 +147,13 @@ async def test_a_picture_comes_back_when_its_publisher_does(
 async def test_a_camera_plugged_in_there_is_on_the_screen_without_waiting_for_a_retry(
     box: Box, loopback: str, browser: Browser
 ) -> None:
-    kiosk, client = box
+    kiosk, media = box
     async with publishing(loopback, MOVING):
         page = await open_page(browser, kiosk)
         await until_state(page, "live", within_s=20)
         kiosk.say(LinkState.UP, CameraState.ABSENT)
         await until_state(page, "unplugged")
-        await until_sessions(client, 0)
+        await media.until_sessions(0)
         kiosk.requests.clear()
         await asyncio.sleep(2)
         assert kiosk.requests == [], "it asks for what is not there"
@@ -163,16 +168,16 @@ async def test_a_camera_plugged_in_there_is_on_the_screen_without_waiting_for_a_
 async def test_a_page_that_goes_away_ends_its_session(
     leaving: str, box: Box, loopback: str, browser: Browser
 ) -> None:
-    kiosk, client = box
+    kiosk, media = box
     async with publishing(loopback, MOVING):
         page = await open_page(browser, kiosk)
         await until_state(page, "live", within_s=20)
-        await until_sessions(client, 1)
+        await media.until_sessions(1)
         if leaving == "navigates":
             await page.goto("about:blank")
         else:
             await page.close(run_before_unload=True)
-        await until_sessions(client, 0)
+        await media.until_sessions(0)
         assert [method for method, _ in kiosk.requests].count("DELETE") == 1
         if not page.is_closed():
             await page.close()
@@ -181,7 +186,7 @@ async def test_a_page_that_goes_away_ends_its_session(
 async def test_keys_show_the_figures_and_this_sites_own_picture(
     box: Box, loopback: str, browser: Browser
 ) -> None:
-    kiosk, client = box
+    kiosk, media = box
     async with publishing(loopback, MOVING):
         page = await open_page(browser, kiosk)
         await until_state(page, "live", within_s=20)
@@ -197,9 +202,9 @@ async def test_keys_show_the_figures_and_this_sites_own_picture(
         kiosk.change_site(self_view=True)
         own = page.locator("#self")
         await expect(own).to_be_visible()
-        await until_sessions(client, 2)
+        await media.until_sessions(2)
         await expect(own).to_have_js_property("videoWidth", 640, timeout=15_000)
         await page.keyboard.press("v")
         await expect(own).to_be_hidden()
-        await until_sessions(client, 1)
+        await media.until_sessions(1)
         await page.close()
