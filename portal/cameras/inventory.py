@@ -68,7 +68,8 @@ class CameraInventory:
                 await self._follow_devices()
             except CameraError as exc:
                 self._report(exc)
-        self._finish_first_look()
+        self._has_looked = True
+        self._publish()
         await asyncio.Event().wait()
         raise AssertionError("unreachable")
 
@@ -80,7 +81,6 @@ class CameraInventory:
         with self._open_watch() as watch:
             async with asyncio.TaskGroup() as group:
                 self._sync(watch.present(), group)
-                group.create_task(self._first_look(), name="first look at the cameras")
                 if not self._devices and not udev.is_running():
                     self._report(
                         CameraError(
@@ -92,17 +92,6 @@ class CameraInventory:
                     await self._settled(watch)
                     self._sync(watch.present(), group)
         raise AssertionError("unreachable")
-
-    async def _first_look(self) -> None:
-        """Name no camera before each that is there had its chance: the second choice would be
-        published for a moment."""
-        if self._examinations:
-            await asyncio.wait(self._examinations.values(), timeout=_PATIENCE_S)
-        self._finish_first_look()
-
-    def _finish_first_look(self) -> None:
-        self._has_looked = True
-        self._publish()
 
     async def _settled(self, watch: Watch) -> None:
         """Wait for something to happen and then for a short silence. What is pulled out is gone
@@ -175,6 +164,9 @@ class CameraInventory:
                 return
 
     def _publish(self) -> None:
+        # Name no camera before each that is there answered or had its time: the second choice
+        # would be published for a moment, and a picture that runs would be stopped.
+        self._has_looked |= self._examinations.keys() <= self._formats.keys()
         if not self._has_looked:
             return
         before = {camera.id: camera for camera in self._state.snapshot.cameras}

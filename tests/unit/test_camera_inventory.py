@@ -36,6 +36,8 @@ class World:
     def __init__(self) -> None:
         self.devices: dict[str, VideoDevice] = {}
         self.closed: set[str] = set()  # nodes that may not be opened
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.asked: list[str] = []
         self.was_asked = asyncio.Event()
         self.looks = 0
@@ -67,6 +69,7 @@ class World:
     async def formats(self, node: str) -> tuple[CameraFormat, ...]:
         self.asked.append(node)
         self.was_asked.set()
+        await self.answers.wait()
         if node in self.closed:
             raise CameraError(f"{node} may not be opened", remedy="ask nicely")
         return (MJPEG,)
@@ -125,6 +128,18 @@ async def test_plugging_lists_a_camera_and_pulling_takes_it_away() -> None:
         here.world.plug(device(4, port="1-4"))
         (after,) = await here.nodes("/dev/video4")
         assert after.id == before.id
+
+
+async def test_a_camera_that_takes_its_time_to_answer_is_not_taken_for_absent() -> None:
+    world = World()
+    world.devices = {"/dev/video0": device(0)}
+    world.answers.clear()
+    async with watched(CameraSection(name="usb"), PATTERN, world=world) as here:
+        await world.was_asked.wait()
+        with pytest.raises(TimeoutError):  # far beyond the patience that a refusal is met with
+            await asyncio.wait_for(here.state.wait_for(lambda new: new.cameras_known), 0.2)
+        world.answers.set()
+        await here.nodes("/dev/video0", "pattern")
 
 
 async def test_the_second_choice_is_not_named_before_the_first_had_its_chance() -> None:
