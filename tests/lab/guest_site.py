@@ -87,7 +87,7 @@ class GuestSite:
             if state and predicate(state):
                 return state
             assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}; {state}"
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.25)
 
     def _install(self) -> None:
         for unit in ("portal.service", "mediamtx.service"):

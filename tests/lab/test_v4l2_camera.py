@@ -31,7 +31,7 @@ async def test_a_camera_is_seen_outside_once_the_kernel_announces_it(site: Guest
     assert await is_dark(site)
 
     await site.plug()
-    state = await site.until("camera live", lambda now: camera(now) == "live", within_s=60)
+    state = await site.until("camera live", lambda now: camera(now) == "live", within_s=120)
 
     assert state["camera"]["camera"]["device"] == "/dev/video0"
     digests = set()
@@ -83,7 +83,7 @@ async def test_the_picture_does_not_stop_while_systemd_restarts_a_crashed_daemon
     site: GuestSite,
 ) -> None:
     await site.plug()
-    before = await site.until("camera live", lambda now: camera(now) == "live", within_s=60)
+    before = await site.until("camera live", lambda now: camera(now) == "live", within_s=120)
     watching = asyncio.Event()
     enough = asyncio.Event()
 
