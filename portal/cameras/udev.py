@@ -110,29 +110,43 @@ def is_running() -> bool:
     return Path("/run/udev/control").exists()
 
 
+class _Properties:
+    """udev's properties; "" for one that is absent or no text. V4L2 cuts a product's name after 31
+    bytes, also in the middle of a letter."""
+
+    def __init__(self, device: pyudev.Device) -> None:
+        self._properties = device.properties
+
+    def __getitem__(self, name: str) -> str:
+        try:
+            return str(self._properties[name])
+        except (KeyError, UnicodeDecodeError):
+            return ""
+
+
 def _described(device: pyudev.Device) -> VideoDevice | None:
     node = device.device_node
     if node is None:
         return None
-    properties = device.properties
+    properties = _Properties(device)
     usb_device = device.find_parent("usb", "usb_device")
     parent = device.parent
     return VideoDevice(
         node=node,
-        links=tuple(sorted(properties.get("DEVLINKS", "").split())),
-        captures=":capture:" in properties.get("ID_V4L_CAPABILITIES", ""),
+        links=tuple(sorted(properties["DEVLINKS"].split())),
+        captures=":capture:" in properties["ID_V4L_CAPABILITIES"],
         is_usb=usb_device is not None,
-        vendor=properties.get("ID_VENDOR_ID", "") if usb_device is not None else "",
-        model=properties.get("ID_MODEL_ID", "") if usb_device is not None else "",
-        serial=properties.get("ID_SERIAL_SHORT", ""),
-        path=properties.get("ID_PATH", ""),
+        vendor=properties["ID_VENDOR_ID"] if usb_device is not None else "",
+        model=properties["ID_MODEL_ID"] if usb_device is not None else "",
+        serial=properties["ID_SERIAL_SHORT"],
+        path=properties["ID_PATH"],
         port=usb_device.sys_name if usb_device is not None else "",
         physical=usb_device.device_path if usb_device is not None else device.device_path,
-        interface=_hex(properties.get("ID_USB_INTERFACE_NUM", "")),
+        interface=_hex(properties["ID_USB_INTERFACE_NUM"]),
         index=_attribute(device, "index"),
-        product=properties.get("ID_V4L_PRODUCT") or properties.get("ID_MODEL", ""),
+        product=properties["ID_V4L_PRODUCT"] or properties["ID_MODEL"],
         driver=(parent.driver if parent is not None else None) or "",
-        plugged_at=int(properties.get("USEC_INITIALIZED", "0")),
+        plugged_at=int(properties["USEC_INITIALIZED"] or "0"),
     )
 
 

@@ -46,6 +46,10 @@ def read_formats(node: str) -> tuple[CameraFormat, ...]:
             os.close(descriptor)
     except OSError as exc:
         raise explained(exc, node) from exc
+    except (ValueError, ArithmeticError) as exc:  # a rate of 1/0, a name that is no text
+        raise CameraError(
+            f"{node} answers nonsense: {exc}", remedy="update its firmware, or use another camera"
+        ) from exc
 
 
 def explained(exc: OSError, node: str) -> CameraError:

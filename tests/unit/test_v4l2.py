@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from portal.cameras import v4l2
 from portal.cameras.v4l2 import explained, holders, rates_within, read_formats, sizes_within
 from portal.errors import CameraError
 
@@ -66,3 +67,15 @@ def test_what_is_no_device_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "video0").touch()
     with pytest.raises(CameraError, match="does not answer as a V4L2 camera"):
         read_formats(str(tmp_path / "video0"))
+
+
+@pytest.mark.parametrize("nonsense", [ZeroDivisionError("division by zero"), ValueError("type 9")])
+def test_a_device_that_answers_nonsense_is_a_camera_fault(
+    nonsense: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def formats(_descriptor: int) -> None:
+        raise nonsense
+
+    monkeypatch.setattr(v4l2, "_formats", formats)
+    with pytest.raises(CameraError, match="/dev/null answers nonsense"):
+        read_formats("/dev/null")
