@@ -46,6 +46,9 @@ _ALL = (
 _REASONS = {"usb": (*_USB, *_ALL), "ffmpeg": (*_ALL[1:], *_CONFIGURED), "pattern": _ALL}
 
 
+_USER_IN_URL = re.compile(r"://[^/\s]*@")
+
+
 class PublisherStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What the publisher last wrote about itself."""
 
@@ -86,7 +89,9 @@ def explanation(status: PublisherStatus, source: str) -> str:
     if status.why.startswith("no new frame"):
         again = ": plug it in again" if source == "usb" else ""
         return f"the camera sends no pictures{again}"
-    last = f" ({status.said[-1]})" if status.said else ""
+    # A camera's user and password stand in its URL; these words go to pages and the other site.
+    said = _USER_IN_URL.sub("://***@", status.said[-1]) if status.said else ""
+    last = f" ({said})" if said else ""
     return f"{status.why or 'ffmpeg does not start'}{last}"
 
 

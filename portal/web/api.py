@@ -9,6 +9,7 @@ from aiohttp import web
 
 from portal.state import StateBoard
 from portal.web.faults import RequestError
+from portal.web.snapshot import for_pages
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ class CameraWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def add_state_route(app: web.Application, state: StateBoard) -> None:
     async def get_state(_request: web.Request) -> web.Response:
         return web.Response(
-            body=msgspec.json.encode(state.snapshot), content_type="application/json"
+            body=msgspec.json.encode(for_pages(state.snapshot)), content_type="application/json"
         )
 
     app.router.add_get("/api/v1/state", get_state)

@@ -11,6 +11,7 @@ from aiohttp import web
 from portal.model import Snapshot
 from portal.state import StateBoard
 from portal.web.faults import RequestError
+from portal.web.snapshot import for_pages
 
 # A page takes 15 s of silence for a lost daemon; three beats fit in.
 HEARTBEAT_S = 5.0
@@ -23,7 +24,7 @@ MAX_STREAMS = 64
 
 def as_event(snapshot: Snapshot) -> bytes:
     """One message. JSON has no raw line breaks, so it is one `data:` line."""
-    return b"data: " + msgspec.json.encode(snapshot) + b"\n\n"
+    return b"data: " + msgspec.json.encode(for_pages(snapshot)) + b"\n\n"
 
 
 class EventStreams:

@@ -11,6 +11,7 @@ from aiohttp import web
 from portal.config import Config
 from portal.state import StateBoard
 from portal.web.files import add_files, read_folder
+from portal.web.snapshot import for_pages
 
 _HERE = Path(__file__).resolve().parent
 
@@ -42,7 +43,7 @@ def add_page_routes(
                 # A page from elsewhere reaches MediaMTX by the name that it reached the box by.
                 "playerHost": config.local_host if is_local else "",
                 "playerPort": config.ports.whep,
-                "snapshot": msgspec.to_builtins(snapshot),
+                "snapshot": msgspec.to_builtins(for_pages(snapshot)),
             },
         )
         return web.Response(text=html, content_type="text/html")

@@ -48,6 +48,12 @@ def test_what_is_not_known_is_quoted() -> None:
     assert explanation(status, "usb") == "ffmpeg ended: exit code 8 (something new)"
 
 
+def test_a_cameras_password_in_its_url_is_not_repeated() -> None:
+    said = "Error opening input file rtsp://me:p@ss@cam/1."
+    told = explanation(PublisherStatus(why="ffmpeg ended", said=(said,)), "ffmpeg")
+    assert told == "ffmpeg ended (Error opening input file rtsp://***@cam/1.)"
+
+
 def test_a_status_is_read_back_and_nonsense_is_not_fatal() -> None:
     text = "tag abc\nstate waiting\npid 12\nfailures 3\nwhy it ended\nsaid one\nsaid two  words\n"
     assert parse_status(text) == PublisherStatus(

@@ -11,6 +11,7 @@ from yarl import URL
 
 from portal.errors import CameraError, MediaServerError, PeerError, PortalError
 from portal.model import (
+    Camera,
     CameraState,
     CameraStatus,
     Fault,
@@ -263,3 +264,15 @@ def test_an_event_is_one_line_whatever_people_call_their_boxes() -> None:
     assert b"\r" not in message
     decoded = msgspec.json.decode(message.removeprefix(b"data: "), type=Snapshot)
     assert decoded.site.title == site.title
+
+
+def test_a_network_cameras_password_is_told_to_no_page() -> None:
+    camera = Camera(id="c", name="Gate", source="ffmpeg", input=("-i", "rtsp://me:secret@cam/1"))
+    snapshot = msgspec.structs.replace(
+        WELL,
+        cameras=(camera,),
+        camera=CameraStatus(state=CameraState.LIVE, camera=camera),
+    )
+    event = as_event(snapshot)
+    assert b"secret" not in event
+    assert event.count(b"Gate") == 2
