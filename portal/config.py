@@ -20,7 +20,7 @@ DEFAULT_STATE_DIR = Path("/var/lib/portal")
 
 # RFC 1035 2.3.1, lower case: the name becomes `<name>.local` and a MediaMTX user.
 DNS_LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
-_HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")
+_HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Text = Annotated[str, msgspec.Meta(max_length=64)]
@@ -144,17 +144,17 @@ class Config(Section, frozen=True):
 
     @property
     def kiosk_url(self) -> str:
-        return f"http://{self.loopback}:{self.ports.kiosk}/kiosk/"
+        return f"http://{_bracketed(self.loopback)}:{self.ports.kiosk}/kiosk/"
 
     @property
     def api_url(self) -> str:
         """MediaMTX's control API."""
-        return f"http://{self.loopback}:{self.ports.api}"
+        return f"http://{_bracketed(self.loopback)}:{self.ports.api}"
 
     @property
     def rtsp_url(self) -> str:
         """Where the publisher sends `cam`."""
-        return f"rtsp://{self.loopback}:{self.ports.rtsp}/cam"
+        return f"rtsp://{_bracketed(self.loopback)}:{self.ports.rtsp}/cam"
 
 
 def _bracketed(host: str) -> str:

@@ -32,6 +32,14 @@ def test_a_box_on_the_network_keeps_its_inner_ports_on_loopback() -> None:
     assert config.whep_url == "http://127.0.0.1:8889/cam/whep"
 
 
+def test_an_ipv6_address_stands_in_brackets_in_each_url() -> None:
+    config = parse_config('[site]\naddress = "::1"')
+    assert config.kiosk_url == "http://[::1]:8080/kiosk/"
+    assert config.api_url == "http://[::1]:9997"
+    assert config.rtsp_url == "rtsp://[::1]:8554/cam"
+    assert config.whep_url == "http://[::1]:8889/cam/whep"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -52,6 +60,7 @@ def test_a_box_on_the_network_keeps_its_inner_ports_on_loopback() -> None:
             '[[peers]]\nname = "x"\naddress = "http://x/"',
             "peers[0].address: 'http://x/' is neither",
         ),
+        ('[[peers]]\nname = "x"\naddress = "x\\n"', "peers[0].address: 'x\\n' is neither"),
         ('[site]\nname = "x"\n[[peers]]\nname = "x"\naddress = "1.2.3.4"', "peers[0].name: 'x' is"),
         ("[ports]\nadmin = 8080", "ports.admin: 8080 is already ports.kiosk"),
         ("[video\n", "portal.toml is not valid TOML"),
