@@ -230,12 +230,12 @@ class Discovery:
             return
         if (timer := self._goodbyes.pop(name, None)) is not None:
             timer.cancel()
-        self._ear.heard[name] = time.monotonic()
         try:
             info = AsyncServiceInfo(self._type, name)
         except ZeroconfError:
             self._sightings.complain(name, f"{untrusted.shown(name)} is no service's name")
             return
+        self._ear.heard[name] = time.monotonic()
         if info.load_from_cache(self._zeroconf):
             self._read(info)
             self._errand("look", name, self._look_again(name))
