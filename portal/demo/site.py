@@ -64,8 +64,8 @@ class Site:
             )
             code = await self.daemon.wait()
             if first and time.monotonic() - started < 5 and code in {1, 2}:
-                lines = self.daemon.last_lines
-                raise ProcessError(f"{self.config.site.name} did not start: {lines[-1:]}")
+                said = self.daemon.last_lines[-1:] or (f"exit code {code}",)
+                raise ProcessError(f"{self.config.site.name} did not start: {said[0]}")
             first = False
             click.echo(
                 f"{self.config.site.name}: the daemon ended ({code}); starting it again", err=True
