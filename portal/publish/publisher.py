@@ -27,9 +27,9 @@ KEEP_LINES = 12
 
 # Kept by util-linux, part of every Debian: without it ffmpeg would outlive a SIGKILL of ours.
 SETPRIV = ("/usr/bin/setpriv", "/bin/setpriv")
-# Frames are counted at its progress reports, twice a second.
 # The variable, as portal/mediamtx/settings.py calls it.
 PASSWORD = "PORTAL_PUBLISH_PASSWORD"  # noqa: S105 - its name
+# Frames are counted at its progress reports, twice a second.
 PROGRESS = ["-progress", "pipe:1", "-stats_period", "0.5", "-nostats"]
 
 
