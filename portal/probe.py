@@ -26,6 +26,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from av import VideoFrame
 
+from portal.bounded import TooLargeError, body_of
 from portal.errors import PictureError
 from portal.model import PictureState
 from portal.verdict import MotionMeter, ProbeResult
@@ -203,7 +204,10 @@ async def _post(http: aiohttp.ClientSession, url: str, offer: str) -> tuple[str 
                 raise PictureError(f"{url} does not let us in ({response.status})")
             if response.status not in {200, 201}:
                 raise PictureError(f"{url} refused the offer with status {response.status}")
-            answer = await response.content.read(_MAX_ANSWER)
+            try:
+                answer = await body_of(response, _MAX_ANSWER)
+            except TooLargeError:
+                answer = b""  # no SDP, like other nonsense: the session still gets deleted
             location = response.headers.get("Location")
             resource = urljoin(url, location) if location else None
             if resource and urlsplit(resource).netloc != urlsplit(url).netloc:

@@ -7,6 +7,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from portal.bounded import body_of
 from portal.config import Config
 from portal.model import Peer, Snapshot, Value
 
@@ -47,7 +48,7 @@ async def meet(config: Config, state_dir: Path) -> Subject:
             http.get(url, allow_redirects=False) as response,
         ):
             if response.status == 200:
-                body = await response.content.read(_MAX_SNAPSHOT)
+                body = await body_of(response, _MAX_SNAPSHOT)
                 daemon = msgspec.json.decode(body, type=Snapshot)
     except (aiohttp.ClientError, TimeoutError, ValueError):
         daemon = None

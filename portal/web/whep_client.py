@@ -11,6 +11,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 import portal
+from portal.bounded import TooLargeError, body_of
 from portal.web.faults import RequestError
 from portal.web.sdp import MAX_BYTES
 
@@ -50,14 +51,10 @@ class WhepClient:
             async with self._session.request(
                 method, url, data=body, headers=headers, allow_redirects=False
             ) as response:
-                received = bytearray()
-                async for chunk in response.content.iter_any():
-                    received += chunk
-                    if len(received) > MAX_BYTES:
-                        raise nonsense(who, "it sends more than 64 KiB")
-                return Exchange(
-                    response.status, response.headers, response.content_type, bytes(received)
-                )
+                body = await body_of(response, MAX_BYTES)
+                return Exchange(response.status, response.headers, response.content_type, body)
+        except TooLargeError as exc:
+            raise nonsense(who, "it sends more than 64 KiB") from exc
         except TimeoutError as exc:
             raise RequestError(
                 504,
