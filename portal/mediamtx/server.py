@@ -163,14 +163,18 @@ class MediaServer:
             self._log_path.replace(self._log_path.with_suffix(".log.1"))
         process = RunningProcess.start(launch.argv, env=launch.env, output=self._log_path)
         self._process = process
-        Record(
+        record = Record(
             pid=process.pid,
             start_time=process.start_time,
             boot=boot_id(),
             fingerprint=launch.fingerprint,
             version=launch.version,
             owner="daemon",
-        ).write(self._record_path)
+        )
+        try:
+            record.write(self._record_path)
+        except MediaServerError as exc:  # a full disk: the picture matters more than adoption
+            log.warning("%s; after a crash the next daemon will not know this MediaMTX", exc)
         return process, launch.version
 
     async def _until_ready(self, process: RunningProcess, client: MediaMtxClient) -> None:

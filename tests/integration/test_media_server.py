@@ -257,3 +257,15 @@ async def test_a_service_unit_keeps_its_mediamtx(config: Config, state_dir: Path
         unit.terminate()
         await unit.wait()
     await until(lambda: not psutil.pid_exists(unit.pid))
+
+
+async def test_a_record_that_cannot_be_written_does_not_stop_mediamtx(
+    config: Config, state_dir: Path
+) -> None:
+    (state_dir / f".mediamtx.json.{os.getpid()}").mkdir()  # as good as a full disk
+    state = new_board()
+    async with media_server(config, state, state_dir):
+        pid = await ready(state)
+        assert not (state_dir / "mediamtx.json").exists()
+        assert state.snapshot.faults == ()
+    assert not psutil.pid_exists(pid)
