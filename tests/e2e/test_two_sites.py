@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -151,7 +152,21 @@ async def until_daemon_serves(site: RunningSite, *, after: psutil.Process) -> No
     raise AssertionError(f"{site.name}'s daemon did not come back")
 
 
-async def test_the_demo_ends_by_itself_and_leaves_nothing(demo_configs: tuple[Path, Path]) -> None:
+def processes_at(*addresses: str) -> list[str]:
+    """Everything that runs for the sites at these addresses, whoever its parent is by now."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            command = " ".join(process.cmdline())
+            listens = {connection.laddr.ip for connection in process.net_connections("inet")}
+            if listens & {*addresses} or any(f"{address}:" in command for address in addresses):
+                found.append(f"{process.pid} {command}")
+    return found
+
+
+async def test_the_demo_ends_by_itself_and_leaves_nothing(
+    demo_configs: tuple[Path, Path], loopback: str, other_loopback: str
+) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -167,7 +182,12 @@ async def test_the_demo_ends_by_itself_and_leaves_nothing(demo_configs: tuple[Pa
         stdout=asyncio.subprocess.PIPE,
         env=dict(os.environ),
     )
-    out, _ = await asyncio.wait_for(process.communicate(), timeout=90)
-    assert process.returncode == 0
+    assert process.stdout is not None
+    out = await asyncio.wait_for(process.stdout.readline(), timeout=90)
     assert [site["title"] for site in json.loads(out)["sites"]] == ["Dublin", "New York"]
-    # The guard of every test finds what is left behind.
+    while_it_runs = " ".join(processes_at(loopback, other_loopback))
+    assert "mediamtx" in while_it_runs
+    assert "ffmpeg" in while_it_runs
+    assert await asyncio.wait_for(process.wait(), timeout=30) == 0
+    # Orphans are nobody's children: the guard of every test would not see them.
+    assert processes_at(loopback, other_loopback) == []
