@@ -62,7 +62,7 @@ class Bench:
                 return None
         _say(
             f"({variant.key}) age p50 {run.age_p50:.1f} p95 {run.age_p95:.1f} "
-            f"first {run.first_picture:.0f} gap {run.longest_gap:.0f} ms"
+            f"first {run.first_picture:.0f} gap {run.longest_gap:.0f} ms {run.chosen}"
         )
         return run
 

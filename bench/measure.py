@@ -49,6 +49,7 @@ class Run:
     clock_skew: float
     marks: Mapping[str, float]
     costs: Mapping[str, Cost]
+    chosen: str = ""  # the kiosk page's latency at the end: "lowest" or "smooth"
 
 
 async def measure(url: str, *, flags: Sequence[str], seconds: float, wait_s: float) -> Run:
@@ -88,7 +89,10 @@ async def _watch(page: Page, url: str, seconds: float) -> Run:
     await asyncio.sleep(seconds)
     costs = meter.stop()
     found: dict[str, Any] = await page.evaluate(
-        "() => ({frames: __bench.frames, marks: __bench.marks, origin: performance.timeOrigin})"
+        """() => ({
+            frames: __bench.frames, marks: __bench.marks, origin: performance.timeOrigin,
+            chosen: document.documentElement.dataset.latency ?? '',
+        })"""
     )
     return summarize(
         found["frames"],
@@ -97,6 +101,7 @@ async def _watch(page: Page, url: str, seconds: float) -> Run:
         marks=found["marks"],
         costs=costs,
         clock_skew=skew,
+        chosen=found["chosen"],
     )
 
 
@@ -119,6 +124,7 @@ def summarize(
     marks: Mapping[str, float],
     costs: Mapping[str, Cost],
     clock_skew: float = 0.0,
+    chosen: str = "",
 ) -> Run:
     """The numbers of a run from its frames: (presented at, stamp or -1, count, received at)."""
     readable = [frame for frame in frames if frame[1] >= 0]
@@ -138,6 +144,7 @@ def summarize(
         first_picture=readable[0][0],
         unreadable=len(inside) - len(ages),
         clock_skew=clock_skew,
+        chosen=chosen,
         marks=dict(marks),
         costs=costs,
     )

@@ -29,6 +29,8 @@ def ffmpeg_input(path: Path) -> list[str]:
     return [
         *("-f", "rawvideo", "-pixel_format", PIXEL_FORMAT),
         *("-video_size", f"{WIDTH}x{HEIGHT}", "-framerate", str(FPS)),
+        # Missed frames leave a hole, as with a real camera; counted ones would let the clock lag.
+        *("-use_wallclock_as_timestamps", "1"),
         *("-i", f"unix://{path}"),
     ]
 
