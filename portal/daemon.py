@@ -77,10 +77,9 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
             "publishing": Publishing(config, state, client, state_dir).run,
             "peer link": PeerLink(config, state, directory).run,
             "picture check": PictureCheck(config, state).run,
+            "discovery": Discovery(config, state, directory).run,
             "systemd": notifier.run,
         }
-        if config.discovery.enabled:
-            services["discovery"] = Discovery(config, state, directory).run
         await _run_services(services, stop)
 
 

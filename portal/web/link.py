@@ -12,11 +12,11 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from portal.config import Config
 from portal.errors import PeerError
 from portal.peers import messages
+from portal.peers.conversation import REMEDY_SAME_NAME
+from portal.peers.link import FAULT_SAME_NAME
 from portal.state import StateBoard
 
 log = logging.getLogger(__name__)
-
-FAULT_SAME_NAME = "site.name.link"
 
 # One peer, its reconnection before the old socket is known to be dead, and the third site.
 MAX_LINKS = 8
@@ -114,7 +114,7 @@ class _LinkServer:
         self._state.raise_fault(
             FAULT_SAME_NAME,
             f'the box at {remote} is also named "{self._name}"',
-            remedy="give each its own site.name in portal.toml, and check the peer's address",
+            remedy=REMEDY_SAME_NAME,
         )
         if self._namesake_timer is not None:
             self._namesake_timer.cancel()
