@@ -164,8 +164,9 @@ def processes_at(*addresses: str) -> list[str]:
     return found
 
 
-async def test_the_demo_ends_by_itself_and_leaves_nothing(
-    demo_configs: tuple[Path, Path], loopback: str, other_loopback: str
+@pytest.mark.parametrize("how", ["by itself", "by Ctrl-C"])
+async def test_the_demo_ends_and_leaves_nothing(
+    how: str, demo_configs: tuple[Path, Path], loopback: str, other_loopback: str
 ) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -173,8 +174,7 @@ async def test_the_demo_ends_by_itself_and_leaves_nothing(
         "portal",
         "demo",
         "--json",
-        "--seconds",
-        "1",
+        *(["--seconds", "1"] if how == "by itself" else []),
         "--config-a",
         str(demo_configs[0]),
         "--config-b",
@@ -188,6 +188,8 @@ async def test_the_demo_ends_by_itself_and_leaves_nothing(
     while_it_runs = " ".join(processes_at(loopback, other_loopback))
     assert "mediamtx" in while_it_runs
     assert "ffmpeg" in while_it_runs
+    if how == "by Ctrl-C":
+        process.send_signal(signal.SIGINT)
     assert await asyncio.wait_for(process.wait(), timeout=30) == 0
     # Orphans are nobody's children: the guard of every test would not see them.
     assert processes_at(loopback, other_loopback) == []
