@@ -110,7 +110,8 @@ class Publishing:
         self._told_at = time.monotonic()
 
     async def _publish(self, line: str) -> None:
-        self._status_path.unlink(missing_ok=True)  # an older publisher's
+        with contextlib.suppress(OSError):  # a disk that became read-only does not stop the picture
+            self._status_path.unlink(missing_ok=True)  # an older publisher's
         await self._client.set_path(PATH, {"runOnInit": line, "runOnInitRestart": True})
 
     async def _look(self, camera: Camera, wanted: str) -> float:
