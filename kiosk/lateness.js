@@ -2,16 +2,18 @@
 /** How much later than the quickest ones frames came, second by second: jitter, retransmissions,
  * stalls. Measured where they arrive, before any buffer: so it says the same whether one is used.
  *
- * Seconds are counted, not frames: a single stall makes many frames late and means little; a late
- * frame in every second means a network that needs a buffer. */
+ * Seconds are counted, not frames: a single stall makes many frames late and means little; late
+ * frames in every second mean a network that needs a buffer. */
 
 const SECONDS = 10;
 const RTP_PER_MS = 90;
 const RTP_RANGE = 2 ** 32;
 
+/** Arrival less timestamp of each of a second's frames.
+ * @typedef {{until: number, offsets: number[], isOurs: boolean}} Second */
+
 export class Lateness {
-  /** Arrival less timestamp, the quickest and the latest of each second.
-   * @type {{until: number, least: number, most: number, isOurs: boolean}[]} */
+  /** @type {Second[]} */
   #seconds = [];
   #lastRtp = 0;
   #rtpMs = 0;
@@ -21,12 +23,12 @@ export class Lateness {
     this.#rtpMs = 0;
   }
 
-  /** The seconds that say something about the network. */
+  /** The whole seconds that say something about the network. */
   get #telling() {
-    return this.#seconds.filter((second) => !second.isOurs);
+    return this.#seconds.slice(0, -1).filter((second) => !second.isOurs);
   }
 
-  /** How many they are, the present one included. */
+  /** How many they are. */
   get seconds() {
     return this.#telling.length;
   }
@@ -37,11 +39,11 @@ export class Lateness {
     if (present) present.isOurs = true;
   }
 
-  /** Whether a new second began.
+  /** Whether a second is complete.
    * @param {number} receivedMs when the frame's last packet arrived
    * @param {number} rtp its timestamp @returns {boolean} */
   add(receivedMs, rtp) {
-    let present = this.#seconds.at(-1);
+    const present = this.#seconds.at(-1);
     if (present) {
       let step = (rtp - this.#lastRtp + RTP_RANGE) % RTP_RANGE;
       if (step > RTP_RANGE / 2) step -= RTP_RANGE;
@@ -50,21 +52,23 @@ export class Lateness {
     this.#lastRtp = rtp;
     const offset = receivedMs - this.#rtpMs;
     if (present && receivedMs < present.until) {
-      present.least = Math.min(present.least, offset);
-      present.most = Math.max(present.most, offset);
+      present.offsets.push(offset);
       return false;
     }
-    present = { until: receivedMs + 1000, least: offset, most: offset, isOurs: false };
-    this.#seconds.push(present);
-    if (this.#seconds.length > SECONDS) this.#seconds.shift();
+    present?.offsets.sort((a, b) => b - a); // the latest first
+    this.#seconds.push({ until: receivedMs + 1000, offsets: [offset], isOurs: false });
+    if (this.#seconds.length > SECONDS + 1) this.#seconds.shift();
     return true;
   }
 
-  /** Milliseconds by which the latest frame was late in all but `except` of the last seconds.
-   * @param {number} except */
-  beyond(except) {
-    const quickest = Math.min(...this.#seconds.map((second) => second.least));
-    const worst = this.#telling.map((second) => second.most - quickest).sort((a, b) => b - a);
-    return worst[except] ?? 0;
+  /** Milliseconds by which frames were late in all but `seconds` of the last seconds, leaving out
+   * the latest `share` of each second's frames.
+   * @param {{seconds: number, share: number}} except */
+  beyond({ seconds, share }) {
+    const quickest = Math.min(...this.#telling.map(({ offsets }) => offsets.at(-1) ?? Infinity));
+    const late = this.#telling
+      .map(({ offsets }) => (offsets[Math.floor(offsets.length * share)] ?? 0) - quickest)
+      .sort((a, b) => b - a);
+    return late[seconds] ?? 0;
   }
 }
