@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
 
@@ -13,6 +15,18 @@ from portal.errors import MediaServerError
 from portal.mediamtx.running import RunningProcess, boot_id
 
 RECORD_NAME = "mediamtx.json"  # in the state directory
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Between reading the record and writing another nobody else writes one: at boot, the daemon
+    and the unit look at the same moment. Held for milliseconds."""
+    folder = os.open(path.parent, os.O_RDONLY)  # no lock file: a full disk has no room for one
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from portal.errors import MediaServerError, PortalError
 from portal.mediamtx.client import MediaMtxClient
 from portal.mediamtx.credentials import Credentials, credentials_of
 from portal.mediamtx.launch import Launch, check_ports, prepare
-from portal.mediamtx.record import RECORD_NAME, Record
+from portal.mediamtx.record import RECORD_NAME, Record, exclusive
 from portal.mediamtx.running import RunningProcess, boot_id, own_start_time
 from portal.model import MediaServerState, MediaServerStatus
 from portal.state import StateBoard
@@ -161,6 +161,19 @@ class MediaServer:
         await asyncio.to_thread(check_ports, self._config)
         with contextlib.suppress(OSError):
             self._log_path.replace(self._log_path.with_suffix(".log.1"))
+        with exclusive(self._record_path):
+            return self._found_of_unit() or self._start(launch)
+
+    def _found_of_unit(self) -> tuple[RunningProcess, str] | None:
+        """The one whose unit came up while we were about to start our own."""
+        record = Record.read(self._record_path)
+        process = record.process() if record is not None and record.owner == "unit" else None
+        if record is None or process is None:
+            return None
+        self._is_units = True
+        return process, record.version
+
+    def _start(self, launch: Launch) -> tuple[RunningProcess, str]:
         process = RunningProcess.start(launch.argv, env=launch.env, output=self._log_path)
         self._process = process
         record = Record(
@@ -291,15 +304,16 @@ def exec_media_server(config: Config, state_dir: Path) -> None:
     except OSError as exc:
         raise MediaServerError(f"{state_dir} cannot be made: {exc.strerror}") from exc
     launch = prepare(config, credentials_of(state_dir))
-    previous = Record.read(record_path)
-    Record(
-        pid=os.getpid(),
-        start_time=own_start_time(),
-        boot=boot_id(),
-        fingerprint=launch.fingerprint,
-        version=launch.version,
-        owner="unit",
-    ).write(record_path)
+    with exclusive(record_path):
+        previous = Record.read(record_path)
+        Record(
+            pid=os.getpid(),
+            start_time=own_start_time(),
+            boot=boot_id(),
+            fingerprint=launch.fingerprint,
+            version=launch.version,
+            owner="unit",
+        ).write(record_path)
     if previous is not None and previous.owner == "daemon":
         asyncio.run(_end(previous))
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -227,6 +228,33 @@ async def test_a_mediamtx_that_cannot_be_used_is_a_fault_with_a_remedy(
         assert fault.message.startswith("media_server.binary: ")
         assert expected in fault.message
         assert fault.remedy
+
+
+async def test_a_unit_that_comes_up_at_the_same_moment_is_adopted(
+    config: Config, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At boot the daemon finds no record, then the unit writes its own, then the daemon starts."""
+    file = state_dir / "portal.toml"
+    file.write_text(f'[site]\nname = "dublin"\naddress = "{config.site.address}"\n')
+    units: list[subprocess.Popen[bytes]] = []
+
+    def unit_comes_up(_config: Config) -> None:
+        argv = [sys.executable, "-m", "portal", "--config", str(file), "media-server", "run"]
+        units.append(subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        deadline = time.monotonic() + 20
+        while not (state_dir / "mediamtx.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    monkeypatch.setattr("portal.mediamtx.server.check_ports", unit_comes_up)
+    state = new_board()
+    try:
+        async with media_server(config, state, state_dir):
+            assert await ready(state) == units[0].pid
+    finally:
+        for unit in units:
+            unit.terminate()
+            unit.wait()
+    assert len(units) == 1
 
 
 async def test_a_service_unit_keeps_its_mediamtx(config: Config, state_dir: Path) -> None:
