@@ -39,6 +39,12 @@ class PictureState(StrEnum):
     PAUSED = "paused"
 
 
+# FourCCs as V4L2 spells them that the encoder can read. A device may offer eighty others.
+PIXEL_FORMATS = frozenset(
+    {"MJPG", "JPEG", "NV12", "YU12", "YUYV", "UYVY", "422P", "RGB3", "BGR3", "H264"}
+)
+
+
 class Value(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every value: frozen, compared by content."""
 

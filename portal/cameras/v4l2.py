@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from portal.errors import CameraError
-from portal.model import CameraFormat
+from portal.model import PIXEL_FORMATS, CameraFormat
 
 # What is offered of a device that takes any size or rate within a range.
 _SIZES = (
@@ -26,7 +26,8 @@ _ANSWER_WITHIN_S = 5.0
 
 
 async def camera_formats(node: str) -> tuple[CameraFormat, ...]:
-    """Ask the device for every format, size and rate. Raises `CameraError`."""
+    """Ask the device for the sizes and rates of every format that can be used. Raises
+    `CameraError`."""
     await asyncio.to_thread(_library)  # seconds on a small box: not of the camera's time
     try:
         return await asyncio.wait_for(asyncio.to_thread(read_formats, node), _ANSWER_WITHIN_S)
@@ -106,6 +107,8 @@ def _formats(descriptor: int) -> Iterator[CameraFormat]:
     v4l2.read_capabilities(descriptor)  # the questions below take "no such thing" for an end
     for form in v4l2.iter_read_formats(descriptor, v4l2.BufferType.VIDEO_CAPTURE):
         name = int(form.pixel_format).to_bytes(4, "little").decode("latin-1").strip()
+        if name not in PIXEL_FORMATS:
+            continue
         for width, height in _sizes(v4l2, descriptor, form.pixel_format):
             rates: set[float] = set()
             for interval in v4l2.iter_read_frame_intervals(
