@@ -41,7 +41,7 @@ class GuestSite:
 
     async def start(self) -> None:
         """Install units and configuration, start, and wait until systemd heard READY."""
-        await asyncio.to_thread(self._install)
+        await asyncio.to_thread(self.install)
         await self.run("systemctl start portal.service", timeout_s=150)
 
     async def stop(self) -> None:
@@ -89,7 +89,8 @@ class GuestSite:
             assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}; {state}"
             await asyncio.sleep(0.25)
 
-    def _install(self) -> None:
+    def install(self) -> None:
+        """Units and configuration, as a person would put them there. Blocking."""
         for unit in ("portal.service", "mediamtx.service"):
             text = (_UNITS / unit).read_text(encoding="utf-8")
             self.machine.write(f"/etc/systemd/system/{unit}", text)

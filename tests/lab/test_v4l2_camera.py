@@ -4,26 +4,20 @@ package under systemd, and the picture decoded outside the machine."""
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from playwright.async_api import Browser, Page
 from playwright.async_api import Error as PlaywrightError
 
 from portal.probe import open_reader, probe
 from tests.lab.conftest import ScreenSite
 from tests.lab.guest_site import GuestSite
+from tests.lab.picture import BARS, bars, shows_the_camera
 
 # The machine boots, and imports take seconds under emulation on a loaded host.
 pytestmark = pytest.mark.timeout(400)
-
-# vivid shows eight bars at three quarters: which of red, green and blue are on.
-_BARS = ("RGB", "RG", "GB", "G", "RB", "R", "B", "")
 
 
 async def test_a_camera_is_seen_outside_once_the_kernel_announces_it(site: GuestSite) -> None:
@@ -38,7 +32,7 @@ async def test_a_camera_is_seen_outside_once_the_kernel_announces_it(site: Guest
     async with open_reader(site.whep, frame_timeout_s=15) as frames:
         async for frame in frames:
             assert (frame.width, frame.height) == (320, 180)
-            assert bars(frame.rgb) == _BARS
+            assert bars(frame.rgb) == BARS
             digests.add(frame.luma.tobytes())
             if len(digests) >= 10:
                 break
@@ -126,68 +120,6 @@ async def is_dark(site: GuestSite) -> bool:
 
 def camera(state: dict[str, Any]) -> str:
     return str(state["camera"]["state"])
-
-
-def bars(picture: NDArray[np.uint8]) -> tuple[str, ...]:
-    """What stands in each eighth of a picture, below the text that vivid writes over it."""
-    width = picture.shape[1]
-    below = picture[picture.shape[0] * 3 // 4 :].astype(float)
-    found = []
-    for number in range(8):
-        middle = width * (2 * number + 1) // 16
-        color = below[:, middle - 4 : middle + 4].mean(axis=(0, 1))
-        found.append("".join(name for name, value in zip("RGB", color, strict=True) if value > 96))
-    return tuple(found)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What the page's `<video>` decoded."""
-
-    picture: NDArray[np.uint8]
-    frames: int
-
-
-async def shown(page: Page) -> Shown | None:
-    """None while there is no picture."""
-    answer = await page.evaluate(
-        """() => {
-            const video = document.querySelector('#picture');
-            if (!video || video.readyState < 2 || !video.videoWidth) return null;
-            const canvas = document.createElement('canvas');
-            canvas.width = video.videoWidth; canvas.height = video.videoHeight;
-            const context = canvas.getContext('2d', {willReadFrequently: true});
-            context.drawImage(video, 0, 0);
-            const {width, height} = canvas;
-            const {data} = context.getImageData(0, 0, width, height);
-            let text = '';
-            for (let i = 0; i < data.length; i += 4)
-                text += String.fromCharCode(data[i], data[i + 1], data[i + 2]);
-            const frames = video.getVideoPlaybackQuality().totalVideoFrames;
-            return {width, height, frames, pixels: btoa(text)};
-        }"""
-    )
-    if answer is None:
-        return None
-    pixels = np.frombuffer(base64.b64decode(answer["pixels"]), dtype=np.uint8)
-    picture = pixels.reshape(answer["height"], answer["width"], 3)
-    return Shown(picture=picture, frames=answer["frames"])
-
-
-async def shows_the_camera(page: Page, *, within_s: float = 60.0) -> None:
-    """The page shows vivid's bars, live, and they change from one decoded picture to another."""
-    deadline = time.monotonic() + within_s
-    first: Shown | None = None
-    while time.monotonic() < deadline:
-        state = await page.evaluate("document.documentElement.dataset.state")
-        now = await shown(page) if state == "live" else None
-        if now is not None and bars(now.picture) == _BARS:
-            if first is not None and not np.array_equal(first.picture, now.picture):
-                assert now.frames > first.frames
-                return
-            first = first or now
-        await asyncio.sleep(0.2)
-    raise AssertionError(f"no moving picture within {within_s:g} s; the page says {state!r}")
 
 
 async def open_kiosk(browser: Browser, site: ScreenSite) -> Page:

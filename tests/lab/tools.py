@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -45,7 +46,9 @@ def run_tool(argv: Sequence[str], *, timeout_s: float) -> str:
     return done.stdout
 
 
-def check_tools() -> None:
-    """Raises `LookupError` naming the first that is missing, before minutes are spent."""
+def check_host() -> None:
+    """Raises `LookupError` naming the first thing that is missing, before minutes are spent."""
+    if os.geteuid() != 0:
+        raise LookupError("the lab builds a root file system: run it as root")
     for name in _PACKAGES:
         tool(name)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -13,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tests.lab.control import AGENT_PORT, Result, ask
 from tests.lab.image import Image
 from tests.lab.tools import tool
 
-_AGENT_PORT = 2300
 _SITE_MAC, _CONTROL_MAC = "52:54:00:00:00:01", "52:54:00:00:00:02"
 _SITE_NET, _SITE_GUEST = "10.0.2.0/24", "10.0.2.15"
 _CONTROL_NET, _CONTROL_GUEST = "10.0.3.0/24", "10.0.3.15"
@@ -35,15 +33,6 @@ class Forward:
 
     protocol: str  # "tcp" or "udp"
     port: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What a command in the guest said. `code` is None when it was ended for taking too long."""
-
-    code: int | None
-    stdout: str
-    stderr: str
 
 
 class GuestCommandError(AssertionError):
@@ -69,7 +58,7 @@ class VirtualMachine:
         """Run as root. A string goes through the guest's shell. Raises `GuestCommandError`."""
         argv = ["sh", "-c", command] if isinstance(command, str) else list(command)
         try:
-            result = self._ask(argv, timeout_s=timeout_s, stdin=stdin)
+            result = ask(self.address, argv, timeout_s=timeout_s, stdin=stdin)
         except (OSError, ValueError) as exc:
             raise GuestCommandError(
                 f"the guest does not answer ({exc}):\n{self.serial_tail()}"
@@ -108,21 +97,6 @@ class VirtualMachine:
     def is_running(self) -> bool:
         return self._process.poll() is None
 
-    def _ask(
-        self, argv: list[str], *, timeout_s: float, stdin: str, patience_s: float = 10.0
-    ) -> Result:
-        """One connection, one command. The answer may take `patience_s` longer than it."""
-        request = {"argv": argv, "timeout_s": timeout_s, "stdin": stdin}
-        with socket.create_connection(
-            (self.address, _AGENT_PORT), timeout=timeout_s + patience_s
-        ) as conn:
-            conn.sendall(json.dumps(request).encode() + b"\n")
-            with conn.makefile("rb") as answer:
-                line = answer.readline()
-        if not line:
-            raise ConnectionResetError("closed without an answer")
-        return Result(**json.loads(line))
-
     def _wait_for_boot(self) -> None:
         """Until systemd has started everything. Forwarded ports accept before anybody listens
         inside, so an answer counts, not a connection; and a connection made too early is offered
@@ -132,7 +106,7 @@ class VirtualMachine:
             if not self.is_running:
                 raise RuntimeError(f"QEMU ended with {self._process.returncode}")
             try:
-                self._ask(["true"], timeout_s=0.5, stdin="", patience_s=0.5)
+                ask(self.address, ["true"], timeout_s=0.5, patience_s=0.5)
                 break
             except (OSError, ValueError) as exc:
                 if time.monotonic() > deadline:
@@ -216,7 +190,7 @@ def _network_arguments(address: str, forwards: Sequence[Forward]) -> Iterator[st
         f",hostfwd={forward.protocol}:{address}:{forward.port}-{_SITE_GUEST}:{forward.port}"
         for forward in forwards
     )
-    control = f",restrict=on,hostfwd=tcp:{address}:{_AGENT_PORT}-{_CONTROL_GUEST}:{_AGENT_PORT}"
+    control = f",restrict=on,hostfwd=tcp:{address}:{AGENT_PORT}-{_CONTROL_GUEST}:{AGENT_PORT}"
     yield from ("-netdev", f"user,id=site,net={_SITE_NET}{site}")
     yield from ("-device", f"virtio-net-pci,netdev=site,mac={_SITE_MAC}")
     yield from ("-netdev", f"user,id=control,net={_CONTROL_NET}{control}")
