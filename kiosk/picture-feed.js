@@ -1,5 +1,8 @@
 // @ts-check
-/** Keeps a picture coming into a <video>: one WHEP session after another, judged by its frames. */
+/** Keeps a picture coming into a <video>: one WHEP session after another, judged by its frames.
+ *
+ * A picture that stalls keeps its session until a new one receives: on a lossy network making one
+ * takes seconds, and the old picture may move again before that. */
 import { Backoff } from './backoff.js';
 import { PictureWatch } from './picture-watch.js';
 import { WhepReader } from './whep-reader.js';
@@ -11,16 +14,19 @@ const FIRST_FRAME_TIMEOUT_MS = 10_000;
 // A frame older than this says that the session is over, when somebody reports a new picture.
 const FRESH_MS = 300;
 
-/** Events: `change` (look at the getters), `session` (a new one), `frame` (metadata), `stopping`
- * while the last frame of a picture that ends can still be drawn. */
+/** Events: `change` (look at the getters), `session` (`reader` is another), `frame` (its
+ * metadata), `stopping` while the last frame of a picture that ends can still be drawn. */
 export class PictureFeed extends EventTarget {
   #url;
   #video;
   #watch;
   #backoff = new Backoff();
-  /** @type {WhepReader | null} */
+  /** The one that is shown. @type {WhepReader | null} */
   #reader = null;
-  #timer = 0;
+  /** The one that is being made. @type {WhepReader | null} */
+  #next = null;
+  #retry = 0;
+  #patience = 0;
   #held = true;
   /** @type {WhepFault | null} */
   #fault = null;
@@ -32,11 +38,10 @@ export class PictureFeed extends EventTarget {
     this.#video = video;
     this.#watch = new PictureWatch(video);
     this.#watch.addEventListener('moving', () => this.#onMoving());
-    this.#watch.addEventListener('stalled', () => this.#restart());
+    this.#watch.addEventListener('stalled', () => this.#onStalled());
     this.#watch.addEventListener('frame', (event) => {
-      if (event instanceof CustomEvent) {
-        this.dispatchEvent(new CustomEvent('frame', { detail: event.detail }));
-      }
+      const { detail } = /** @type {CustomEvent<VideoFrameCallbackMetadata>} */ (event);
+      this.dispatchEvent(new CustomEvent('frame', { detail }));
     });
   }
 
@@ -76,7 +81,8 @@ export class PictureFeed extends EventTarget {
     if (this.#held) return;
     this.#held = true;
     this.#fault = null;
-    this.#disconnect();
+    this.#giveUp();
+    this.#drop();
     this.#changed();
   }
 
@@ -84,71 +90,96 @@ export class PictureFeed extends EventTarget {
   hurry() {
     if (this.#held) return;
     if (this.moving && performance.now() - this.lastFrameAt < FRESH_MS) return;
-    this.#restart();
+    this.#backoff.reset();
+    this.#giveUp();
+    this.#connect();
   }
 
   /** The picture is somebody else's now. */
   replace() {
-    if (!this.#held) this.#restart();
-  }
-
-  #restart() {
-    this.#backoff.reset();
-    this.#disconnect();
-    this.#connect();
-    this.#changed();
+    if (this.#held) return;
+    this.hold();
+    this.start();
   }
 
   #connect() {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
+    if (this.#next) return;
     const reader = new WhepReader(this.#url);
-    this.#reader = reader;
+    this.#next = reader;
     reader.addEventListener('track', (event) => {
-      if (event instanceof CustomEvent) this.#onTrack(event.detail);
+      const { track } = /** @type {CustomEvent<RTCTrackEvent>} */ (event).detail;
+      if (!this.#reader) this.#show(reader, track);
+      else track.addEventListener('unmute', () => this.#show(reader, track), { once: true });
     });
     reader.addEventListener('failed', (event) => {
-      if (event instanceof CustomEvent) this.#onFailed(event.detail);
+      this.#onFailed(reader, /** @type {CustomEvent<WhepFault>} */ (event).detail);
     });
-    this.#timer = setTimeout(
-      () => this.#onFailed({ status: 0, message: 'no picture came', remedy: '' }),
-      FIRST_FRAME_TIMEOUT_MS,
-    );
+    clearTimeout(this.#patience);
+    const fault = { status: 0, message: 'no picture came', remedy: '' };
+    this.#patience = setTimeout(() => this.#onFailed(reader, fault), FIRST_FRAME_TIMEOUT_MS);
     void reader.open();
   }
 
-  #disconnect() {
-    clearTimeout(this.#timer);
-    if (this.#video.srcObject) this.dispatchEvent(new Event('stopping'));
+  /** @param {WhepReader} reader @param {MediaStreamTrack} track */
+  #show(reader, track) {
+    if (reader !== this.#next) return;
+    this.#next = null;
+    this.#drop();
+    this.#reader = reader;
+    this.#video.srcObject = new MediaStream([track]);
+    this.#watch.start();
+    this.#video.play().catch(() => {
+      // The next source interrupts this one's start; muted playback is otherwise allowed.
+    });
+    this.dispatchEvent(new Event('session'));
+  }
+
+  /** End the session that is shown. */
+  #drop() {
+    if (this.moving) this.dispatchEvent(new Event('stopping'));
     this.#watch.stop();
     this.#reader?.close();
     this.#reader = null;
     this.#video.srcObject = null;
   }
 
-  /** @param {RTCTrackEvent} event */
-  #onTrack(event) {
-    this.dispatchEvent(new Event('session'));
-    this.#video.srcObject = new MediaStream([event.track]);
-    this.#watch.start();
-    this.#video.play().catch(() => {
-      // The next source interrupts this one's start; muted playback is otherwise allowed.
-    });
+  /** End the session that is being made. */
+  #giveUp() {
+    clearTimeout(this.#retry);
+    clearTimeout(this.#patience);
+    this.#next?.close();
+    this.#next = null;
   }
 
   #onMoving() {
-    clearTimeout(this.#timer);
+    this.#giveUp();
     this.#backoff.reset();
     this.#fault = null;
     this.#changed();
   }
 
-  /** @param {WhepFault} fault */
-  #onFailed(fault) {
-    const wasMoving = this.moving;
+  #onStalled() {
+    this.dispatchEvent(new Event('stopping'));
+    this.#connect();
+    this.#changed();
+  }
+
+  /** @param {WhepReader} reader @param {WhepFault} fault */
+  #onFailed(reader, fault) {
     this.#fault = fault;
-    this.#disconnect();
-    // A session that ended while it worked is opened again at once.
-    this.#timer = setTimeout(() => this.#connect(), wasMoving ? 0 : this.#backoff.next());
+    if (reader === this.#next) {
+      this.#giveUp();
+      this.#retry = setTimeout(() => this.#connect(), this.#backoff.next());
+    } else if (reader === this.#reader) {
+      // A session that ended while it worked is opened again at once.
+      const delay = this.moving ? 0 : this.#backoff.next();
+      this.#drop();
+      if (!this.#next) {
+        clearTimeout(this.#retry);
+        this.#retry = setTimeout(() => this.#connect(), delay);
+      }
+    }
     this.#changed();
   }
 

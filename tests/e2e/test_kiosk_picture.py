@@ -106,7 +106,7 @@ async def pixels(page: Page) -> np.ndarray:
 async def test_a_picture_that_stands_still_though_connected_is_fetched_again(
     box: Box, loopback: str, browser: Browser
 ) -> None:
-    kiosk, _ = box
+    kiosk, media = box
     async with publishing(loopback, MOVING) as ffmpeg:
         page = await open_page(browser, kiosk)
         await until_state(page, "live", within_s=20)
@@ -127,6 +127,7 @@ async def test_a_picture_that_stands_still_though_connected_is_fetched_again(
             os.kill(ffmpeg.pid, signal.SIGCONT)
         await until_state(page, "live")
         await until_moving(page)
+        await media.until_sessions(1)  # of the old one and the new one, the first to move stays
         await page.close()
 
 
