@@ -21,9 +21,7 @@ demo: $(VENV)/.demo
 	@exec $(BIN)/portal demo $(ARGS)
 
 test: packages lint
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest tests/unit tests/integration tests/e2e $(ARGS)
-	@$(BIN)/coverage combine -q && $(BIN)/coverage report --format=total | sed 's/.*/coverage: &%/'
+	$(BIN)/pytest tests/unit tests/integration tests/e2e --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: $(VENV)/.test node_modules/.installed
 	$(BIN)/ruff format --check .

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import aiohttp
 
+from portal.mediamtx.install import find_media_server
 from portal.process import ChildProcess
 
 READY_TIMEOUT_S = 20.0
@@ -146,10 +147,7 @@ async def go2rtc_binary() -> Path:
 
 
 def _mediamtx_binary() -> str:
-    beside = Path(sys.executable).with_name("mediamtx")
-    found = str(beside) if beside.exists() else shutil.which("mediamtx")
-    assert found, "MediaMTX is not installed: portal media-server install"
-    return found
+    return str(find_media_server("").path)
 
 
 async def answer(url: str, good: Callable[[str], bool], child: ChildProcess | None) -> None:

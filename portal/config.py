@@ -52,7 +52,6 @@ class PortsSection(Section, frozen=True):
     whep: Port = 8889
     media: Port = 8189
     rtsp: Port = 8554
-    rtp: Port = 8000  # RTSP over UDP: this one and the next
     api: Port = 9997
 
 
@@ -162,10 +161,7 @@ def _bracketed(host: str) -> str:
 
 
 def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
+    return _is_ip(address) and ipaddress.ip_address(address).is_loopback
 
 
 def config_path() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from portal.config import Config, load_config
 from portal.demo.orphans import adopt_orphans, end_descendants, reap_orphans
 from portal.demo.site import SITES, Site, default_config
 from portal.errors import PortalError
-from portal.mediamtx.install import install as install_media_server
+from portal.process import ChildProcess
 from portal.publish.ffmpeg import find_ffmpeg
 
 _LIVE_WITHIN_S = 60.0
@@ -46,7 +47,9 @@ class Demo:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         adopt_orphans()
-        await self._prepare()
+        await self._prepare(stop)
+        if stop.is_set():
+            return
         with tempfile.TemporaryDirectory(prefix="portal-demo-") as folder:
             sites = [
                 Site(self._config_file(Path(folder), number), Path(folder) / f"state-{number}")
@@ -59,14 +62,31 @@ class Demo:
                 await asyncio.to_thread(end_descendants)
                 self._tell("all ended")
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, stop: asyncio.Event) -> None:
+        """The programs that both sites need. Raises `PortalError`; returns early at `stop`."""
         configured = [load_config(path) if path else Config() for path in self._configs]
-        for config in configured:
-            self._tell(f"ffmpeg: {find_ffmpeg(config.video.ffmpeg)}")
-            found = await asyncio.to_thread(
-                install_media_server, config.media_server.binary, self._tell
-            )
-        self._tell(f"MediaMTX {found.version}: {found.path} ({found.why})")
+        for ffmpeg in dict.fromkeys(find_ffmpeg(config.video.ffmpeg) for config in configured):
+            self._tell(f"ffmpeg: {ffmpeg}")
+        for path in dict.fromkeys(self._configs):
+            await self._install_media_server(path, stop)
+
+    async def _install_media_server(self, path: Path | None, stop: asyncio.Event) -> None:
+        """In a process of its own: a download can be ended at any moment, a thread cannot."""
+        named = ["--config", str(path)] if path else []
+        install = await ChildProcess.spawn(
+            [sys.executable, "-m", "portal", *named, "media-server", "install"],
+            name="media-server install",
+            on_line=self._tell,
+        )
+        done, stopped = asyncio.create_task(install.wait()), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({done, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if done.done() and done.result() != 0:
+                raise PortalError("there is no MediaMTX", remedy="; ".join(install.last_lines[-1:]))
+        finally:
+            await install.stop()
+            stopped.cancel()
+            await asyncio.wait({done, stopped})
 
     def _config_file(self, folder: Path, number: int) -> Path:
         given = self._configs[number]

@@ -84,8 +84,6 @@ def _listeners(config: Config) -> list[tuple[str, str, int, socket.SocketKind]]:
         ("media", everyone, ports.media, udp),
         ("media", everyone, ports.media, tcp),
         ("rtsp", us, ports.rtsp, tcp),
-        ("rtp", us, ports.rtp, udp),
-        ("rtp", us, ports.rtp + 1, udp),
         ("api", us, ports.api, tcp),
     ]
 

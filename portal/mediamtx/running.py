@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from portal.errors import ProcessError
+from portal.errors import MediaServerError, ProcessError
 
+_KILL_WITHIN_S = 5.0
 # Python ignores these; a child must not inherit that.
 _DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -86,8 +87,15 @@ class RunningProcess:
         await self.kill()
 
     async def kill(self) -> None:
+        """Raises `MediaServerError` if it does not end: another user's, or stuck in the kernel."""
         self._signal(signal.SIGKILL)
-        await self._ended.wait()
+        try:
+            await asyncio.wait_for(self._ended.wait(), _KILL_WITHIN_S)
+        except TimeoutError as exc:
+            raise MediaServerError(
+                f"MediaMTX (pid {self.pid}) cannot be ended",
+                remedy="run it as portal's user, or restart the machine",
+            ) from exc
 
     def close(self) -> None:
         """Watch it no more; it lives on."""

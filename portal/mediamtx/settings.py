@@ -74,8 +74,6 @@ def _computed(config: Config) -> dict[str, str]:
     return {
         "MTX_APIADDRESS": _joined(config.loopback, ports.api),
         "MTX_RTSPADDRESS": _joined(config.loopback, ports.rtsp),
-        "MTX_RTPADDRESS": _joined(config.loopback, ports.rtp),
-        "MTX_RTCPADDRESS": _joined(config.loopback, ports.rtp + 1),
         "MTX_WEBRTCADDRESS": _joined(address, ports.whep),
         "MTX_WEBRTCLOCALUDPADDRESS": _joined(address, ports.media),
         "MTX_WEBRTCLOCALTCPADDRESS": _joined(address, ports.media),

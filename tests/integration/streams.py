@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from portal.mediamtx.credentials import PUBLISH_USER, Credentials
+from portal.mediamtx.install import find_media_server
 from portal.process import ChildProcess
 
 # Of a MediaMTX that no daemon started.
@@ -25,11 +23,8 @@ def neighbour(address: str) -> str:
 
 
 def media_server_binary() -> str:
-    """The one beside the interpreter, else the one on PATH."""
-    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    found = shutil.which("mediamtx", path=places)
-    assert found, "no MediaMTX: portal media-server install"
-    return found
+    """The one that the product would take."""
+    return str(find_media_server("").path)
 
 
 @asynccontextmanager

@@ -154,6 +154,21 @@ async def test_the_daemon_looks_at_its_own_picture_and_stays_small(
         print("daemon RSS:", psutil.Process(process.pid).memory_info().rss // 2**20, "MiB")
 
 
+async def test_a_box_that_strangers_reach_says_so(tmp_path: Path, state_dir: Path) -> None:
+    assert state_dir.exists()
+    exposed = tmp_path / "portal.toml"
+    exposed.write_text(_CONFIG.format(address="0.0.0.0"))
+    run = f"{sys.executable} -m portal --config {exposed} run"
+    process = await asyncio.create_subprocess_exec(
+        *("unshare", "--user", "--map-root-user", "--net", "sh", "-c"),
+        f"ip link set lo up && exec timeout --signal=TERM 4 {run}",
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, err = await asyncio.wait_for(process.communicate(), timeout=30)
+    warnings = [line for line in err.decode().splitlines() if line.startswith("WARNING")]
+    assert "WARNING site.address = 0.0.0.0: everybody on that network can watch" in warnings[0]
+
+
 async def test_a_taken_port_is_named_with_its_holder(config_file: Path, loopback: str) -> None:
     with socket.create_server((loopback, 8080)):
         async with portal("--config", str(config_file), "run") as process:
