@@ -134,7 +134,8 @@ def _described(device: pyudev.Device) -> VideoDevice | None:
     return VideoDevice(
         node=node,
         links=tuple(sorted(properties["DEVLINKS"].split())),
-        captures=":capture:" in properties["ID_V4L_CAPABILITIES"],
+        # A touch surface (v4l-touchN) captures too, as V4L2 sees it.
+        captures=node.startswith("/dev/video") and ":capture:" in properties["ID_V4L_CAPABILITIES"],
         is_usb=usb_device is not None,
         vendor=properties["ID_VENDOR_ID"] if usb_device is not None else "",
         model=properties["ID_MODEL_ID"] if usb_device is not None else "",

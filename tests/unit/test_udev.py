@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from portal.cameras.identity import VideoDevice
 from portal.cameras.udev import UdevWatch
 
 
@@ -25,8 +26,20 @@ def test_a_product_name_cut_in_the_middle_of_a_letter_does_not_hide_the_camera()
     )
     with pytest.raises(UnicodeDecodeError):
         properties["ID_V4L_PRODUCT"]
+    (found,) = present(properties, "/dev/video0")
+    assert found.captures
+    assert found.product == "Kamera"
+
+
+def test_a_touch_surface_is_no_camera_although_it_captures() -> None:
+    properties = _Properties(ID_V4L_PRODUCT=b"vivid", ID_V4L_CAPABILITIES=b":capture:touch:")
+    (found,) = present(properties, "/dev/v4l-touch0")
+    assert not found.captures
+
+
+def present(properties: _Properties, node: str) -> tuple[VideoDevice, ...]:
     device: Any = SimpleNamespace(
-        device_node="/dev/video0",
+        device_node=node,
         device_path="/devices/a",
         properties=properties,
         attributes=SimpleNamespace(asint=lambda _name: 0),
@@ -35,6 +48,4 @@ def test_a_product_name_cut_in_the_middle_of_a_letter_does_not_hide_the_camera()
     )
     context: Any = SimpleNamespace(list_devices=lambda **_kind: [device])
     monitor: Any = None
-    (found,) = UdevWatch(context, monitor).present()
-    assert found.captures
-    assert found.product == "Kamera"
+    return UdevWatch(context, monitor).present()
