@@ -10,9 +10,9 @@ from portal.model import Camera, CameraFormat
 from portal.publish.pattern import pattern_graph
 
 # A joining screen, and one that lost a packet, waits for the next keyframe: MediaMTX cannot ask an
-# RTSP publisher for one. Half the interval is the mean wait: 250 ms at 2, 167 at 3, 125 at 4; the
-# bits for it cost SSIM .963, .958, .956 (2.5 Mbit/s, ultrafast; .969 at 1).
-KEYFRAMES_PER_S = 3
+# RTSP publisher for one. Half the interval is the mean wait: 250 ms at 2, 167 at 3, 100 at 5. The
+# bits for it cost little: SSIM .938 at 2 to 4 a second, .937 at 5 (2.5 Mbit/s, ultrafast, noisy).
+KEYFRAMES_PER_S = 5
 # Packets of 1472 bytes over TCP stall ~40 ms at each keyframe; UDP would need ports of its own.
 RTSP_TRANSPORT = ("-rtsp_transport", "tcp", "-pkt_size", "60000")
 # The rate control's window: what a keyframe may take at once. Longer looks better, comes later.
