@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # What the tests run for real. `make demo` needs none of it.
 TEST_PACKAGES := chromium ffmpeg umockdev gir1.2-umockdev-1.0 python3-gi avahi-daemon iproute2 \
 	util-linux nodejs npm
-LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs ffmpeg chromium
+LAB_PACKAGES := mmdebstrap gpg qemu-system-x86 e2fsprogs util-linux ffmpeg chromium
 
 .PHONY: help demo test lab bench lint unit integration e2e clean packages lab-packages
 
@@ -34,6 +34,7 @@ unit integration e2e: $(VENV)/.test
 	$(BIN)/pytest tests/$@ $(ARGS)
 
 lab: lab-packages $(VENV)/.test
+	$(BIN)/python -m tests.lab
 	$(BIN)/pytest tests/lab $(ARGS)
 
 bench: packages $(VENV)/.test
