@@ -196,7 +196,10 @@ async def _post(http: aiohttp.ClientSession, url: str, offer: str) -> tuple[str 
     headers = {"Content-Type": "application/sdp"}
     try:
         async with http.post(url, data=offer, headers=headers, allow_redirects=False) as response:
-            if response.status == 404:
+            if response.status == 404 or (
+                # MediaMTX says 400 of a path that its daemon has not added yet.
+                response.status == 400 and b"is not configured" in await body_of(response, 10_000)
+            ):
                 raise PictureError(
                     f"nobody publishes {url}", absent=True, remedy="see `portal cameras`"
                 )

@@ -234,7 +234,8 @@ def _no_session() -> RequestError:
 
 
 def _refusal(who: str, reply: Exchange) -> RequestError:
-    if reply.status == 404:
+    # MediaMTX says 400 of a path that its daemon has not added yet.
+    if reply.status == 404 or "is not configured" in _said(reply):
         return RequestError(
             404, f"{who} has no picture just now", remedy="check the camera there; try again soon"
         )

@@ -212,6 +212,12 @@ async def test_a_refused_offer_names_the_status(loopback: str, status: int, word
         assert words in result.reason
 
 
+async def test_a_path_that_the_daemon_has_not_added_yet_is_absent(loopback: str) -> None:
+    async with _whep_server(loopback) as server:
+        server.status, server.body = 400, '{"error":"path \'cam\' is not configured"}'
+        assert (await probe(_whep(loopback))).state is PictureState.ABSENT
+
+
 async def test_a_session_on_a_foreign_host_is_not_deleted(loopback: str) -> None:
     async with _whep_server(loopback) as server:
         server.location = "http://192.0.2.1/elsewhere"

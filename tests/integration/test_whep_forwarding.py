@@ -299,6 +299,7 @@ async def test_a_session_that_the_peer_forgot_is_forgotten_here(loopback: str) -
     ("status", "body", "expected", "words"),
     [
         (404, '{"error": "no stream"}', 404, "New York has no picture just now"),
+        (400, '{"error": "path \'cam\' is not configured"}', 404, "has no picture just now"),
         (400, '{"error": "invalid\\nSDP"}', 400, "New York refuses the request: invalidSDP"),
         (406, "<html>", 406, "no reason given"),
         (401, "", 502, "does not let this site see"),
