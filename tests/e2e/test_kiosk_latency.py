@@ -95,7 +95,7 @@ async def buffered_ms(page: Page) -> float:
 
 
 async def until_buffered(page: Page, is_right: Callable[[float], bool]) -> None:
-    async with asyncio.timeout(20):  # a machine with other work delivers late by itself
+    async with asyncio.timeout(20):
         while not is_right(await buffered_ms(page)):
             pass
 
@@ -135,5 +135,5 @@ async def test_frames_wait_in_a_buffer_only_where_the_network_is_rough(
         relay.network = Network(delay_s=0.02, jitter_s=0.12)
         await page.wait_for_selector(":root[data-latency=smooth]", timeout=20_000)
         relay.network = QUIET
-        await until_buffered(page, lambda ms: ms > 12)
+        await until_buffered(page, lambda ms: ms > 60)
         await page.close()
