@@ -73,7 +73,7 @@ events.addEventListener('snapshot', (event) => {
   if (before && before.site.version !== snapshot.site.version) location.reload();
   latency.setPolicy(snapshot.site.latency ?? 'auto');
   applyLatency();
-  if (before?.site.self_view !== snapshot.site.self_view) showSelf(!!snapshot.site.self_view);
+  if (before?.site.self_view !== snapshot.site.self_view) showSelf(snapshot.site.self_view === 'always');
   follow(before, snapshot);
   render();
 });

@@ -17,6 +17,8 @@
  * @property {CameraState} camera
  * @property {string} [camera_name]
  * @property {string} [detail]
+ * @property {'off' | 'muted' | 'on'} [microphone]
+ * @property {string} [time_zone]
  *
  * @typedef {object} Link
  * @property {LinkState} state
@@ -33,9 +35,13 @@
  *
  * @typedef {object} Snapshot
  * @property {{name: string, title: string, version?: string, latency?: LatencyPolicy,
- *   self_view?: boolean}} site
+ *   self_view?: 'never' | 'start' | 'always', show_title?: boolean, show_clock?: boolean,
+ *   sound?: boolean, time_zone?: string}} site
  * @property {{state: CameraState}} camera
  * @property {boolean} [paused]
+ * @property {boolean} [muted]
+ * @property {'off' | 'muted' | 'on'} [microphone]
+ * @property {boolean} [display_on]
  * @property {{state: 'starting' | 'ready' | 'down', detail?: string}} media_server
  * @property {Link} link
  * @property {Fault[]} faults

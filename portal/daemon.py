@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from aiohttp import web
+from tzlocal import get_localzone_name
 
 from portal import __version__
 from portal.cameras.inventory import CameraInventory
@@ -120,6 +121,10 @@ def _site_status(config: Config) -> SiteStatus:
         started_at=time.time(),
         latency=config.kiosk.latency,
         self_view=config.kiosk.self_view,
+        show_title=config.kiosk.title,
+        show_clock=config.kiosk.clock,
+        sound=config.kiosk.sound,
+        time_zone=config.site.time_zone or get_localzone_name(),
     )
 
 

@@ -30,6 +30,10 @@ class ConfigError(PortalError):
         self.key = key
 
 
+class StoreError(PortalError):
+    """What must survive a power cut cannot be read or written."""
+
+
 class ProcessError(PortalError):
     """A child process that could not be started, or ended. `last_lines` is what it said last."""
 

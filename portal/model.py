@@ -39,6 +39,34 @@ class PictureState(StrEnum):
     PAUSED = "paused"
 
 
+class MicrophoneState(StrEnum):
+    OFF = "off"  # this site sends no sound
+    MUTED = "muted"
+    ON = "on"
+
+
+class ScreenState(StrEnum):
+    """What this box's own screen shows of the other site."""
+
+    ABSENT = "absent"  # no kiosk page reports
+    WAITING = "waiting"  # the page has nothing to show, and says why
+    CONNECTED = "connected"  # a session, but no picture that moves
+    LIVE = "live"
+
+
+class HealStep(StrEnum):
+    """The ladder, smallest first."""
+
+    SESSION = "session"  # a new WHEP session
+    TRANSPORT = "transport"  # a new one over the other ICE transport
+    RELOAD = "reload"  # the page
+    BROWSER = "browser"
+    COMPOSITOR = "compositor"
+    PEER_PUBLISHER = "peer-publisher"
+    PEER_MEDIA_SERVER = "peer-media-server"
+    REBOOT = "reboot"
+
+
 # FourCCs as V4L2 spells them that the encoder can read. A device may offer eighty others.
 PIXEL_FORMATS = frozenset(
     {"MJPG", "JPEG", "NV12", "YU12", "YUYV", "UYVY", "422P", "RGB3", "BGR3", "H264"}
@@ -67,6 +95,10 @@ class Camera(Value, frozen=True):
     device: str = ""  # /dev/videoN, usb only
     input: tuple[str, ...] = ()  # ffmpeg input arguments, source "ffmpeg" only
     formats: tuple[CameraFormat, ...] = ()
+    port: str = ""  # the kernel's name of the USB port, such as 1-2.3
+    microphone: str = ""  # its own, as ALSA names it; usb only
+    rotate: int = 0  # degrees clockwise
+    mirror: bool = False
 
 
 class CameraStatus(Value, frozen=True):
@@ -76,6 +108,9 @@ class CameraStatus(Value, frozen=True):
     camera: Camera | None = None
     detail: str = ""
     since: float = 0.0
+    delivers: str = ""  # what was asked of the device: "MJPG 1280x720, 30 fps"
+    encoder: str = ""  # as ffmpeg names it: "libx264", "h264_v4l2m2m"; "copy"
+    note: str = ""  # what of the wanted picture the camera lacks
 
 
 class MediaServerStatus(Value, frozen=True):
@@ -111,6 +146,8 @@ class RemoteSite(Value, frozen=True):
     camera: CameraState
     camera_name: str = ""
     detail: str = ""
+    microphone: MicrophoneState = MicrophoneState.OFF
+    time_zone: str = ""  # IANA name, "" when it told none
 
 
 class LinkStatus(Value, frozen=True):
@@ -148,7 +185,54 @@ class SiteStatus(Value, frozen=True):
     version: str
     started_at: float
     latency: str = "auto"  # "auto", "lowest", "smooth"
-    self_view: bool = False
+    self_view: str = "never"  # "never", "start" (the first minute), "always"
+    show_title: bool = True
+    show_clock: bool = True
+    sound: bool = False  # play the other site's microphone
+    time_zone: str = ""
+
+
+class ScreenReport(Value, frozen=True):
+    """What the kiosk page says once a second. Counters run since the page was loaded."""
+
+    page: str  # names this load of the page
+    state: str  # the page's data-state
+    uptime_s: float
+    frames: int = 0  # decoded
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    freezes: int = 0
+    frozen_s: float = 0.0
+    packets_lost: int = 0
+    packets_received: int = 0
+    rtt_s: float | None = None
+    jitter_buffer_s: float | None = None  # mean wait of the last second's frames
+    decode_s: float | None = None  # mean of the last second's frames
+    age_s: float | None = None  # estimated, from capture at the other site to this screen
+    transport: str = ""  # "udp", "tcp"
+    picture: str = ""  # a hash that changes when the picture moves
+    moved_s: float | None = None  # since it last changed
+    sessions: int = 0
+    reason: str = ""  # why there is no picture
+
+
+class ScreenStatus(Value, frozen=True):
+    """This box's screen, as its page reports it."""
+
+    state: ScreenState = ScreenState.ABSENT
+    report: ScreenReport | None = None
+    seen_at: float = 0.0
+    since: float = 0.0
+
+
+class Heal(Value, frozen=True):
+    """What was done to get the picture back: how often since the daemon started, and the last."""
+
+    step: HealStep
+    count: int
+    reason: str
+    at: float
 
 
 class Fault(Value, frozen=True):
@@ -167,6 +251,11 @@ class Snapshot(Value, frozen=True):
     cameras: tuple[Camera, ...] = ()  # all that are present, in order of preference
     cameras_known: bool = True  # False until the inventory has looked: then () means nothing
     paused: bool = False  # this site does not want to be seen
+    muted: bool = False  # nor heard
+    microphone: MicrophoneState = MicrophoneState.OFF
+    screen: ScreenStatus = ScreenStatus()
+    display_on: bool = True  # whether the screen is wanted
+    heals: tuple[Heal, ...] = ()
     media_server: MediaServerStatus = MediaServerStatus()
     link: LinkStatus = LinkStatus()
     picture: PictureStatus = PictureStatus()

@@ -1,8 +1,9 @@
 """What two daemons say to each other on a link: one JSON object per WebSocket text frame.
 
-The side that opened the link says `hello`, then `ping`; the other side answers `hello`, `status`
-at once and on each change, and `pong`. Unknown fields and unknown types are ignored, so that a
-newer box can talk to an older one; `protocol` grows only when that is not enough.
+The side that opened the link says `hello`, then `ping`, and may `ask` for a step of healing; the
+other side answers `hello`, `status` at once and on each change, and `pong`. Unknown fields and
+unknown types are ignored, so that a newer box can talk to an older one; `protocol` grows only when
+that is not enough.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Annotated
 import msgspec
 
 from portal.errors import PeerError
-from portal.model import CameraState, RemoteSite, Snapshot
+from portal.model import CameraState, HealStep, MicrophoneState, RemoteSite, Snapshot
 from portal.peers import untrusted
 
 PROTOCOL = 1
@@ -39,9 +40,11 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="hello"):
     name: str
     title: str
     version: str
+    time_zone: str = ""  # IANA name
 
     def __post_init__(self) -> None:
         untrusted.label(self.name)
+        untrusted.text(self.time_zone, untrusted.TITLE_MAX)
         untrusted.text(self.title, untrusted.TITLE_MAX)
         untrusted.text(self.version, untrusted.VERSION_MAX)
 
@@ -52,10 +55,21 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag="status"):
     camera: CameraState
     camera_name: str = ""
     detail: str = ""
+    microphone: MicrophoneState = MicrophoneState.OFF
 
     def __post_init__(self) -> None:
         untrusted.text(self.camera_name, untrusted.TITLE_MAX)
         untrusted.text(self.detail, untrusted.DETAIL_MAX)
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True, tag="ask"):
+    """The speaker's screen gets no picture: do `step` for it, as far as you allow it."""
+
+    step: HealStep
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        untrusted.text(self.reason, untrusted.DETAIL_MAX)
 
 
 class Ping(msgspec.Struct, frozen=True, kw_only=True, tag="ping"):
@@ -76,9 +90,9 @@ class _Kind(msgspec.Struct):
     type: str
 
 
-Message = Hello | Status | Ping | Pong
+Message = Hello | Status | Ask | Ping | Pong
 
-_KNOWN = {"hello", "status", "ping", "pong"}
+_KNOWN = {"hello", "status", "ask", "ping", "pong"}
 _encoder = msgspec.json.Encoder()
 _kind = msgspec.json.Decoder(_Kind)
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
@@ -127,6 +141,7 @@ def hello_of(snapshot: Snapshot) -> Hello:
         name=site.name,
         title=untrusted.cleaned(site.title, untrusted.TITLE_MAX),
         version=untrusted.cleaned(site.version, untrusted.VERSION_MAX),
+        time_zone=untrusted.cleaned(site.time_zone, untrusted.TITLE_MAX),
     )
 
 
@@ -139,6 +154,7 @@ def status_of(snapshot: Snapshot) -> Status:
             status.camera.name if status.camera else "", untrusted.TITLE_MAX
         ),
         detail=untrusted.cleaned(status.detail, untrusted.DETAIL_MAX),
+        microphone=snapshot.microphone,
     )
 
 
@@ -150,4 +166,6 @@ def remote_site(hello: Hello, status: Status) -> RemoteSite:
         camera=status.camera,
         camera_name=status.camera_name,
         detail=status.detail,
+        microphone=status.microphone,
+        time_zone=hello.time_zone,
     )

@@ -200,7 +200,7 @@ async def test_keys_show_the_figures_and_this_sites_own_picture(
         await page.keyboard.press("s")
         await expect(figures).to_be_hidden()
 
-        kiosk.change_site(self_view=True)
+        kiosk.change_site(self_view="always")
         own = page.locator("#self")
         await expect(own).to_be_visible()
         await media.until_sessions(2)

@@ -8,14 +8,25 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from portal.config import CameraSection, Config, PeerSection, Section, parse_config
+from portal.config import (
+    CameraSection,
+    Config,
+    PeerSection,
+    QuietSection,
+    Section,
+    parse_config,
+)
 
 _DOCS = Path(__file__).parents[2] / "docs"
 _CONFIGURATION = (_DOCS / "configuration.md").read_text(encoding="utf-8")
 
 
 def sections() -> dict[str, type[Section]]:
-    lists: dict[str, type[Section]] = {"[[cameras]]": CameraSection, "[[peers]]": PeerSection}
+    lists: dict[str, type[Section]] = {
+        "[[cameras]]": CameraSection,
+        "[[peers]]": PeerSection,
+        "[[quiet_hours]]": QuietSection,
+    }
     single: dict[str, type[Section]] = {
         f"[{field.name}]": field.type
         for field in msgspec.structs.fields(Config)

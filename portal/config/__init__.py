@@ -1,0 +1,55 @@
+"""`portal.toml`: its sections as frozen values, read and checked."""
+
+from portal.config.loading import (
+    DEFAULT_PATH,
+    DEFAULT_STATE_DIR,
+    config_path,
+    load_config,
+    parse_config,
+    state_dir,
+)
+from portal.config.sections import (
+    DNS_LABEL,
+    ButtonSection,
+    CameraSection,
+    CaptureSection,
+    DiscoverySection,
+    HealingSection,
+    KioskSection,
+    MediaServerSection,
+    MicrophoneSection,
+    PeerSection,
+    PortsSection,
+    QuietSection,
+    Rotation,
+    Section,
+    SiteSection,
+    VideoSection,
+)
+from portal.config.whole import Config
+
+__all__ = [
+    "DEFAULT_PATH",
+    "DEFAULT_STATE_DIR",
+    "DNS_LABEL",
+    "ButtonSection",
+    "CameraSection",
+    "CaptureSection",
+    "Config",
+    "DiscoverySection",
+    "HealingSection",
+    "KioskSection",
+    "MediaServerSection",
+    "MicrophoneSection",
+    "PeerSection",
+    "PortsSection",
+    "QuietSection",
+    "Rotation",
+    "Section",
+    "SiteSection",
+    "VideoSection",
+    "config_path",
+    "load_config",
+    "parse_config",
+    "state_dir",
+]
