@@ -99,6 +99,7 @@ class Camera(Value, frozen=True):
     microphone: str = ""  # its own, as ALSA names it; usb only
     rotate: int = 0  # degrees clockwise
     mirror: bool = False
+    rank: int = 0  # place of its [[cameras]] section: a lower one goes first, whatever is chosen
 
 
 class CameraStatus(Value, frozen=True):
@@ -111,6 +112,8 @@ class CameraStatus(Value, frozen=True):
     delivers: str = ""  # what was asked of the device: "MJPG 1280x720, 30 fps"
     encoder: str = ""  # as ffmpeg names it: "libx264", "h264_v4l2m2m"; "copy"
     note: str = ""  # what of the wanted picture the camera lacks
+    # Of a fault, for programs: "busy", "denied", "bandwidth", "wedged", "gone", "silent"; "" else.
+    cause: str = ""
 
 
 class MediaServerStatus(Value, frozen=True):
@@ -250,6 +253,8 @@ class Snapshot(Value, frozen=True):
     camera: CameraStatus = CameraStatus()
     cameras: tuple[Camera, ...] = ()  # all that are present, in order of preference
     cameras_known: bool = True  # False until the inventory has looked: then () means nothing
+    chosen: str = ""  # id of the camera that is this site's, present or not; "" before the first
+    take_over: bool = True  # whether another is published while the chosen one is absent
     paused: bool = False  # this site does not want to be seen
     muted: bool = False  # nor heard
     microphone: MicrophoneState = MicrophoneState.OFF
@@ -260,3 +265,11 @@ class Snapshot(Value, frozen=True):
     link: LinkStatus = LinkStatus()
     picture: PictureStatus = PictureStatus()
     faults: tuple[Fault, ...] = ()
+
+    @property
+    def elected(self) -> Camera | None:
+        """The one of `cameras` that is to be published, unless the site is paused."""
+        first = next(iter(self.cameras), None)
+        if first is not None and not self.take_over and first.id != self.chosen:
+            return None
+        return first

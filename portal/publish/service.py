@@ -148,7 +148,7 @@ class Publishing:
 
     def _show_none(self, snapshot: Snapshot) -> None:
         if snapshot.paused:
-            self._show(CameraState.PAUSED, next(iter(snapshot.cameras), None))
+            self._show(CameraState.PAUSED, snapshot.elected)
         else:
             self._show(CameraState.ABSENT, None)
 
@@ -165,7 +165,7 @@ class Publishing:
 
 
 def _wanted(snapshot: Snapshot) -> Camera | None:
-    return None if snapshot.paused else next(iter(snapshot.cameras), None)
+    return None if snapshot.paused else snapshot.elected
 
 
 def _basis(snapshot: Snapshot) -> tuple[object, ...]:
