@@ -238,6 +238,43 @@ class Heal(Value, frozen=True):
     at: float
 
 
+class PageOrder(Value, frozen=True):
+    """What this box's kiosk page is to do: a session, transport or reload. `number` grows by one
+    with each; the number that a page finds when it loads is done already."""
+
+    step: HealStep
+    number: int
+
+
+class PeerAsk(Value, frozen=True):
+    """A step that one site asks of the other. `number` grows by one with each."""
+
+    peer: str  # whom we ask, or who asks
+    step: HealStep
+    reason: str
+    number: int
+
+
+class PeerAnswer(Value, frozen=True):
+    """What became of the last ask. `reason`: why it was declined."""
+
+    peer: str  # who answers, or whom we answer
+    step: HealStep
+    accepted: bool
+    reason: str
+    number: int
+
+
+class Asks(Value, frozen=True):
+    """What the two sites asked of each other last."""
+
+    ask: PeerAsk | None = None  # of the other site
+    answer: PeerAnswer | None = None  # what it said
+    asked: PeerAsk | None = None  # by the other site
+    answered: PeerAnswer | None = None  # what we said
+    declined: int = 0  # by us, since the daemon started
+
+
 class Fault(Value, frozen=True):
     """Something a person should know about this box. `key` names it for replacement and removal."""
 
@@ -261,6 +298,15 @@ class Snapshot(Value, frozen=True):
     screen: ScreenStatus = ScreenStatus()
     display_on: bool = True  # whether the screen is wanted
     heals: tuple[Heal, ...] = ()
+    asks: Asks = Asks()
+    # Orders to those who do the steps: each follows its own counter, which grows by one with each
+    # step and starts anew with the daemon.
+    page_order: PageOrder | None = None
+    browser_restarts: int = 0  # for `portal kiosk`
+    compositor_restarts: int = 0
+    publisher_restarts: int = 0  # of our own `cam`, because the other site asked
+    media_server_restarts: int = 0
+    quiet_until: float = 0.0  # Unix time; 0 outside of quiet hours
     media_server: MediaServerStatus = MediaServerStatus()
     link: LinkStatus = LinkStatus()
     picture: PictureStatus = PictureStatus()
