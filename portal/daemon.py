@@ -26,8 +26,10 @@ from portal.peers.discovery import Discovery
 from portal.peers.link import PeerLink
 from portal.picture import PictureCheck
 from portal.ports import listen_error
+from portal.privacy import Privacy
 from portal.publish.service import Publishing
 from portal.state import StateBoard
+from portal.store import Store
 from portal.systemd import Notifier
 from portal.web.app import make_local_app, make_public_app
 
@@ -44,6 +46,8 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
     _open_state_dir(state_dir)
     credentials = credentials_of(state_dir)
     state = StateBoard(Snapshot(site=_site_status(config)))
+    privacy = Privacy(config, state, Store(state_dir))
+    await privacy.open()
     stop = asyncio.Event()
     async with AsyncExitStack() as resources:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -55,7 +59,11 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
             MediaServer(config, state, state_dir, credentials)
         )
         await _serve(
-            resources, make_local_app(config, state), config.loopback, config.ports.kiosk, "kiosk"
+            resources,
+            make_local_app(config, state, privacy),
+            config.loopback,
+            config.ports.kiosk,
+            "kiosk",
         )
         await _serve(
             resources,
@@ -74,6 +82,7 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
             )
         services: dict[str, Callable[[], Awaitable[None]]] = {
             "media server": media_server.run,
+            "privacy": privacy.run,
             "cameras": CameraInventory(config.cameras, state).run,
             "publishing": Publishing(config, state, client, state_dir).run,
             "peer link": PeerLink(config, state, directory).run,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from portal.config import Config
+from portal.privacy import Privacy
 from portal.state import StateBoard
-from portal.web.api import add_camera_route, add_state_route
+from portal.web.api import add_state_route
 from portal.web.events import EventStreams
 from portal.web.faults import answer_faults
 from portal.web.files import add_kiosk_modules, add_kiosk_page
@@ -18,15 +19,18 @@ from portal.web.metrics import add_metrics_route
 from portal.web.page import add_page_routes
 from portal.web.sdp import MAX_BYTES
 from portal.web.whep import WhepForwarder
+from portal.web.wishes import add_wish_routes
 
 
-def make_local_app(config: Config, state: StateBoard) -> web.Application:
+def make_local_app(
+    config: Config, state: StateBoard, privacy: Privacy | None = None
+) -> web.Application:
     """For loopback: first page, kiosk, events, WHEP, health, metrics, API with the pause switch."""
     app, events = _make_app(config, state, is_local=True)
     whep = WhepForwarder(config, state)
     whep.add_routes(app)
     add_kiosk_page(app)
-    add_camera_route(app, state)
+    add_wish_routes(app, privacy or Privacy(config, state))
     add_health_route(app, state)
     add_metrics_route(app, state, whep, events)
     return app
