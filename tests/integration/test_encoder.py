@@ -108,6 +108,56 @@ async def test_a_camera_of_an_odd_size_is_published_smaller_even_and_undistorted
     assert stream["pix_fmt"] == "yuv420p"
 
 
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_a_picture_is_turned_clockwise_and_then_mirrored(
+    ffmpeg: str, rotate: int, mirror: bool
+) -> None:
+    """As numpy turns the same picture. Squares of one colour each: scaling blurs their edges."""
+    squares = np.arange(16 * 9).reshape(9, 16) * 37 % 200 + 20
+    lum = "mod((floor(Y/20)*16+floor(X/20))*37,200)+20"
+    graph = f"color=s=320x180:r=15,format=yuv444p,geq=lum='{lum}':cb=128:cr=128,format=yuv420p"
+    camera = Camera(
+        id="f",
+        name="f",
+        source="ffmpeg",
+        input=("-re", "-f", "lavfi", "-i", graph),
+        rotate=rotate,
+        mirror=mirror,
+    )
+    size = (180, 320) if rotate % 180 else (320, 180)
+    video = VideoSection(width=size[0], height=size[1])
+    argv = encoder_argv(camera, video=video, title="", ffmpeg=ffmpeg, rtsp_url="-")
+    filters = argv[argv.index("-vf") + 1]
+    done = subprocess.run(
+        [ffmpeg, *_QUIET, *camera.input, "-vf", filters, "-frames:v", "1", "-f", "rawvideo", "-"],
+        capture_output=True,
+        check=True,
+        timeout=30,
+    )
+    luma = np.frombuffer(done.stdout, dtype=np.uint8)[: 320 * 180].reshape(size[1], size[0])
+    wanted = np.rot90(squares, -rotate // 90)
+    wanted = np.fliplr(wanted) if mirror else wanted
+    assert np.abs(luma[10::20, 10::20].astype(int) - wanted).max() <= 2
+
+
+async def test_a_turned_test_picture_has_the_wanted_size(
+    ffmpeg: str, loopback: str, tmp_path: Path
+) -> None:
+    url = f"rtsp://{loopback}:8554/cam"
+    camera = Camera(id="p", name="p", source="pattern", rotate=270, mirror=True)
+    video = VideoSection(width=180, height=320, fps=15, bitrate_kbps=300)
+    argv = encoder_argv(camera, video=video, title="x", ffmpeg=ffmpeg, rtsp_url=url)
+    async with bare_media_server(loopback, tmp_path):
+        publisher = await ChildProcess.spawn(argv, name="ffmpeg")
+        try:
+            stream = await described(url)
+        finally:
+            await publisher.stop()
+    assert (stream["width"], stream["height"]) == (180, 320)
+    assert stream["pix_fmt"] == "yuv420p"
+
+
 async def described(url: str) -> dict[str, Any]:
     """ffprobe's view of the stream, once there is one."""
     asked = f"ffprobe -v error -rtsp_transport tcp -show_streams -of json {url}".split()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.config import VideoSection
 from portal.model import Camera, CameraFormat
-from portal.publish.encoder import choose_format, encoder_argv
+from portal.publish.codecs import BY_SETTING, Encoder, x264_effort
+from portal.publish.encoder import Plan, encoder_argv, plan
+from portal.publish.formats import choose_format, copyable_format
 
 URL = "rtsp://127.0.0.1:8554/cam"
 WANTED = VideoSection()  # 1280x720 at 30
@@ -39,6 +43,10 @@ def argv_of(camera: Camera, video: VideoSection = WANTED, title: str = "Dublin")
     return encoder_argv(camera, video=video, title=title, ffmpeg="/usr/bin/ffmpeg", rtsp_url=URL)
 
 
+def planned(camera: Camera, video: VideoSection = WANTED, **known: Any) -> Plan:
+    return plan(camera, video=video, title="", ffmpeg="ffmpeg", rtsp_url=URL, **known)
+
+
 def options(argv: list[str]) -> dict[str, str]:
     return dict(pairwise(argv))
 
@@ -57,26 +65,26 @@ def test_the_wanted_size_and_rate_are_asked_of_the_device() -> None:
 def test_mjpeg_comes_before_raw_and_raw_before_h264() -> None:
     same = [form(name, 1280, 720, 30.0) for name in ("H264", "NV12", "YUYV", "MJPG")]
     order = []
-    while (chosen := choose_format(tuple(same), WANTED)) is not None:
+    while (chosen := choose_format(usb(*same), WANTED)) is not None:
         order.append(chosen.pixel_format)
         same = [one for one in same if one.pixel_format != chosen.pixel_format]
     assert order == ["MJPG", "NV12", "YUYV", "H264"]
 
 
 def test_raw_is_taken_where_mjpeg_is_much_smaller() -> None:
-    chosen = choose_format((form("MJPG", 640, 360, 30), form("YUYV", 1280, 720, 30)), WANTED)
+    chosen = choose_format(usb(form("MJPG", 640, 360, 30), form("YUYV", 1280, 720, 30)), WANTED)
     assert chosen is not None
     assert chosen.pixel_format == "YUYV"
 
 
 def test_a_smooth_small_picture_beats_a_slow_large_one() -> None:
-    chosen = choose_format((form("YUYV", 1280, 720, 10), form("YUYV", 640, 480, 30)), WANTED)
+    chosen = choose_format(usb(form("YUYV", 1280, 720, 10), form("YUYV", 640, 480, 30)), WANTED)
     assert chosen is not None
     assert (chosen.width, chosen.height, chosen.rate) == (640, 480, 30)
 
 
 def test_a_nearly_wanted_rate_does_not_cost_the_size() -> None:
-    chosen = choose_format((form("MJPG", 1280, 720, 25), form("MJPG", 640, 480, 30)), WANTED)
+    chosen = choose_format(usb(form("MJPG", 1280, 720, 25), form("MJPG", 640, 480, 30)), WANTED)
     assert chosen is not None
     assert (chosen.width, chosen.rate) == (1280, 25)
 
@@ -171,13 +179,94 @@ def test_the_test_picture_runs_in_real_time_at_the_wanted_size() -> None:
     assert "scale=1280:720" in options(argv)["-i"]
 
 
-def test_more_than_720p60_gets_more_threads() -> None:
-    def encoder_threads(video: VideoSection) -> str:
-        argv = argv_of(usb(), video)
-        return options(argv[argv.index("-c:v") :])["-threads"]
+@pytest.mark.parametrize(
+    ("video", "cores", "preset", "threads"),
+    [
+        (WANTED, 1, "ultrafast", 1),
+        (WANTED, 4, "ultrafast", 1),
+        (WANTED, 8, "superfast", 1),
+        (VideoSection(width=1920, height=1080, fps=60), 2, "ultrafast", 1),
+        (VideoSection(width=1920, height=1080, fps=60), 4, "ultrafast", 2),
+        (VideoSection(width=3840, height=2160, fps=60), 16, "superfast", 4),
+    ],
+)
+def test_half_of_the_cores_at_most_are_the_encoders(
+    video: VideoSection, cores: int, preset: str, threads: int
+) -> None:
+    assert x264_effort(video, cores=cores) == (preset, threads)
 
-    assert encoder_threads(WANTED) == "1"
-    assert encoder_threads(VideoSection(width=3840, height=2160, fps=60)) == "4"
+
+def test_the_page_reads_what_was_asked_of_the_camera_and_what_it_lacks() -> None:
+    full = planned(usb(*C920))
+    assert (full.delivers, full.encoder, full.note) == ("MJPG 1280x720, 30 fps", "libx264", "")
+    fast = planned(usb(form("MJPG", 1280, 720, 30.0)), VideoSection(fps=60))
+    assert fast.delivers == "MJPG 1280x720, 30 fps"
+    assert fast.note == "60 fps is wanted, the camera has 30"
+    small = planned(usb(form("YUYV", 640, 480, 15.0)))
+    assert small.note == (
+        "1280x720 is wanted, the camera has 640x480; 30 fps is wanted, the camera has 15"
+    )
+    assert planned(usb(form("MJPG", 1280, 720, 30000 / 1001))).note == ""
+    assert planned(usb(form("MJPG", 1280, 720, 60.0))).note == ""  # every second frame
+
+
+def test_a_camera_mounted_on_its_side_is_asked_for_the_size_before_the_turn() -> None:
+    portrait = VideoSection(width=720, height=1280)
+    turned = msgspec.structs.replace(usb(*C920), rotate=90)
+    argv = argv_of(turned, portrait)
+    assert before_input(argv)["-video_size"] == "1280x720"
+    assert options(argv)["-vf"].endswith(",format=yuv420p,transpose=clock")
+    assert planned(turned, portrait).note == ""
+
+
+def test_only_what_is_asked_for_is_turned() -> None:
+    for camera in (usb(*C920), Camera(id="f", name="f", source="ffmpeg", input=("-i", "x"))):
+        assert options(argv_of(camera))["-vf"].endswith("format=yuv420p")
+    assert "-vf" not in argv_of(Camera(id="p", name="p", source="pattern"))
+
+
+def test_a_cameras_own_h264_is_copied_without_touching_a_pixel() -> None:
+    camera = usb(*C920)
+    copied = copyable_format(camera, WANTED)
+    assert copied is not None
+    made = planned(camera, copied=copied)
+    assert before_input([*made.argv])["-input_format"] == "h264"
+    assert options([*made.argv])["-c:v"] == "copy"
+    assert not {"-vf", "-g", "-pix_fmt"} & {*made.argv}
+    assert (made.delivers, made.encoder) == ("H264 1280x720, 30 fps", "copy")
+
+
+@pytest.mark.parametrize(
+    ("camera", "video"),
+    [
+        (msgspec.structs.replace(usb(*C920), rotate=180), WANTED),
+        (msgspec.structs.replace(usb(*C920), mirror=True), WANTED),
+        (usb(*C920), VideoSection(copy_h264=False)),
+        (usb(*C920), VideoSection(width=640, height=480)),
+        (usb(form("H264", 1280, 720, 60.0)), WANTED),
+        (usb(form("H264", 1280, 720, 15.0), form("MJPG", 1280, 720, 30.0)), WANTED),
+        (usb(form("H264", 1280, 720)), WANTED),
+    ],
+    ids=["turned", "mirrored", "not wanted", "other size", "too fast", "slower", "no rate"],
+)
+def test_h264_that_would_have_to_be_changed_is_not_copied(
+    camera: Camera, video: VideoSection
+) -> None:
+    assert copyable_format(camera, video) is None
+
+
+@pytest.mark.parametrize("name", [name for name in BY_SETTING.values() if name != "libx264"])
+def test_every_hardware_encoder_is_held_to_the_same(name: str) -> None:
+    node = "/dev/dri/renderD128" if name == "h264_vaapi" else ""
+    argv = [*planned(usb(*C920), encoder=Encoder(name=name, device=node)).argv]
+    asked = options(argv[argv.index("-c:v") :])
+    assert asked["-c:v"] == name
+    assert asked["-bf"] == "0"
+    assert asked["-g"] == "6"
+    assert asked["-profile:v"] in {"baseline", "constrained_baseline", "578"}
+    assert "format=yuv420p" in options(argv)["-vf"]
+    assert ("hwupload" in options(argv)["-vf"]) == (name == "h264_vaapi")
+    assert ("-vaapi_device" in argv[: argv.index("-i")]) == bool(node)
 
 
 pixel_formats = st.sampled_from(["MJPG", "YUYV", "NV12", "H264", "GRBG", "JPEG", "\x00\x01"])
@@ -229,7 +318,7 @@ def test_a_usable_format_is_never_overlooked(
         for one in formats
         if one.pixel_format in {"MJPG", "JPEG", "YUYV", "NV12", "H264"} and one.width and one.height
     ]
-    assert (choose_format(formats, video) is not None) == bool(usable)
+    assert (choose_format(usb(*formats), video) is not None) == bool(usable)
 
 
 @given(title=st.text(max_size=64), device=st.text(min_size=1).filter(lambda name: name != "-i"))

@@ -12,11 +12,11 @@ from portal.cameras import v4l2
 from portal.cameras.v4l2 import explained, holders, rates_within, read_formats, sizes_within
 from portal.errors import CameraError
 from portal.model import PIXEL_FORMATS
-from portal.publish.encoder import _INPUT_FORMATS
+from portal.publish.formats import INPUT_FORMATS
 
 
 def test_a_device_is_asked_for_the_formats_that_the_encoder_takes_and_no_others() -> None:
-    assert set(_INPUT_FORMATS) == PIXEL_FORMATS
+    assert set(INPUT_FORMATS) == PIXEL_FORMATS
 
 
 def test_a_discrete_rate_is_one_rate() -> None:
