@@ -46,7 +46,8 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
     _open_state_dir(state_dir)
     credentials = credentials_of(state_dir)
     state = StateBoard(Snapshot(site=_site_status(config)))
-    privacy = Privacy(config, state, Store(state_dir))
+    store = Store(state_dir)
+    privacy = Privacy(config, state, store)
     await privacy.open()
     stop = asyncio.Event()
     async with AsyncExitStack() as resources:
@@ -83,7 +84,7 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
         services: dict[str, Callable[[], Awaitable[None]]] = {
             "media server": media_server.run,
             "privacy": privacy.run,
-            "cameras": CameraInventory(config.cameras, state).run,
+            "cameras": CameraInventory(config, state, store).run,
             "publishing": Publishing(config, state, client, state_dir).run,
             "peer link": PeerLink(config, state, directory).run,
             "picture check": PictureCheck(config, state).run,

@@ -29,11 +29,12 @@ class VideoDevice(Value, frozen=True):
     index: int = 0  # among the nodes of one interface
     product: str = ""
     driver: str = ""
+    microphone: str = ""  # of the same thing, as ALSA names it; USB only
     plugged_at: int = 0  # microseconds since boot; a replugged device is a new value
 
 
 def is_same_thing(one: VideoDevice, other: VideoDevice) -> bool:
-    """Whether a node still stands for what it stood for: udev may have added links meanwhile."""
+    """Whether a node still stands for what it stood for: links and sound come later."""
     return all(
         getattr(one, name) == getattr(other, name)
         for name in ("node", "path", "physical", "vendor", "model", "serial", "plugged_at")
@@ -52,10 +53,17 @@ def has_real_serial(serial: str) -> bool:
 def cameras_among(devices: Iterable[VideoDevice]) -> list[VideoDevice]:
     """The main capture node of each USB camera, in order of plugging."""
     first: dict[str, VideoDevice] = {}
-    for device in sorted(devices, key=lambda one: (one.interface, one.index, _number(one.node))):
+    for device in sorted(
+        devices, key=lambda one: (one.interface, one.index, node_number(one.node))
+    ):
         if device.captures and device.is_usb:
-            first.setdefault(device.physical or device.node, device)
-    return sorted(first.values(), key=lambda one: (one.plugged_at, _number(one.node)))
+            first.setdefault(thing_of(device), device)
+    return sorted(first.values(), key=lambda one: (one.plugged_at, node_number(one.node)))
+
+
+def thing_of(device: VideoDevice) -> str:
+    """Equal for all nodes of one camera."""
+    return device.physical or device.node
 
 
 def matching(
@@ -69,15 +77,16 @@ def matching(
     found = [
         device
         for device in devices
-        if device.captures and _matches(match, device, ids.get(device.node, ""))
+        if device.captures and matches(match, device, ids.get(device.node, ""))
     ]
     return sorted(
         found,
-        key=lambda one: (one.plugged_at, one.interface, one.index, _number(one.node)),
+        key=lambda one: (one.plugged_at, one.interface, one.index, node_number(one.node)),
     )
 
 
-def _matches(match: str, device: VideoDevice, camera_id: str) -> bool:
+def matches(match: str, device: VideoDevice, camera_id: str) -> bool:
+    """Whether a configured `match` means this node."""
     wanted = match.strip().lower()
     wanted = wanted.replace("platform:", "platform-", 1)
     names = {
@@ -86,67 +95,13 @@ def _matches(match: str, device: VideoDevice, camera_id: str) -> bool:
         f"{device.vendor}:{device.model}",
         device.port,
         device.path,
-        _without_interface(device.path),
+        without_interface(device.path),
         device.node,
         *device.links,
         device.product,
         device.driver,
     }
     return wanted in {name.lower() for name in names if name not in {"", ":"}}
-
-
-class Identities:
-    """Gives each device its camera id and keeps it while the device is there.
-
-    Where two cameras bear one serial at the same time, the first keeps the serial's id, the other
-    is named by its place, and from then on each place remembers its id.
-    """
-
-    def __init__(self) -> None:
-        self._by_node: dict[str, str] = {}
-        self._by_place: dict[tuple[str, str], str] = {}  # (id by serial, place), twins only
-
-    def assign(self, devices: Iterable[VideoDevice]) -> dict[str, str]:
-        """Ids by node. Devices that are not named any more have given theirs back."""
-        present = {device.node: device for device in devices}
-        self._by_node = {n: known for n, known in self._by_node.items() if n in present}
-        owners = {known: present[node] for node, known in self._by_node.items()}
-        for device in sorted(
-            present.values(), key=lambda one: (one.path, one.interface, one.index)
-        ):
-            if device.node in self._by_node:
-                continue
-            candidates = list(_id_candidates(device))
-            remembered = self._by_place.get((candidates[0], _place(device)))
-            chosen = next(
-                name for name in filter(None, (remembered, *candidates)) if name not in owners
-            )
-            twin = owners.get(candidates[0])
-            if twin is not None and twin.physical != device.physical:
-                self._by_place[candidates[0], _place(twin)] = candidates[0]
-                self._by_place[candidates[0], _place(device)] = chosen
-            owners[chosen] = device
-            self._by_node[device.node] = chosen
-        return dict(self._by_node)
-
-    def forget(self, node: str) -> str | None:
-        """The device has gone; the id that it had."""
-        return self._by_node.pop(node, None)
-
-
-def _id_candidates(device: VideoDevice) -> Iterable[str]:
-    """Best first. They are part of MediaMTX paths: letters, digits, dot, dash, underscore."""
-    kind = f"{device.vendor}-{device.model}" if device.vendor else device.driver or "video"
-    place = _place(device)
-    if has_real_serial(device.serial):
-        yield _slug(f"{kind}-{device.serial}")
-    yield _slug(f"{kind}-{place}")
-    yield _slug(f"{kind}-{place}-if{device.interface}-{device.index}")
-    yield _slug(f"{kind}-{place}-{device.node.rpartition('/')[2]}")
-
-
-def _place(device: VideoDevice) -> str:
-    return _without_interface(device.path) or device.port or device.node.rpartition("/")[2]
 
 
 def display_names(devices: Iterable[VideoDevice]) -> dict[str, str]:
@@ -167,14 +122,10 @@ def _product(device: VideoDevice) -> str:
     return name[:64] or "Camera"
 
 
-def _without_interface(path: str) -> str:
+def without_interface(path: str) -> str:
     return re.sub(r"(usb-[^:]*:[\d.]+):\d+\.\d+$", r"\1", path)
 
 
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:120]
-
-
-def _number(node: str) -> int:
+def node_number(node: str) -> int:
     digits = re.search(r"\d+$", node)
     return int(digits.group()) if digits else 0

@@ -10,14 +10,17 @@ from typing import NoReturn, Protocol
 
 from portal.backoff import Backoff
 from portal.cameras import udev
-from portal.cameras.identity import Identities, VideoDevice, is_same_thing
-from portal.cameras.preference import choose, listed, wants_devices
+from portal.cameras.identity import VideoDevice, is_same_thing
+from portal.cameras.memory import CameraMemory, MemoryKeeper, recall
+from portal.cameras.preference import choose, is_first_choice, listed, wants_devices
+from portal.cameras.recognition import Recognition
 from portal.cameras.udev import Action, DeviceEvent
 from portal.cameras.v4l2 import camera_formats
-from portal.config import CameraSection, Config
-from portal.errors import CameraError
+from portal.config import Config
+from portal.errors import CameraError, StoreError
 from portal.model import Camera, CameraFormat
 from portal.state import StateBoard
+from portal.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -39,22 +42,26 @@ class Watch(Protocol):
 
 
 class CameraInventory:
-    """Writes `state.cameras` and `cameras_known`, and the faults `camera:<id>` and `udev`."""
+    """Writes `state.cameras`, `cameras_known` and `take_over`, and the faults `camera:<id>`,
+    `unplugged` and `udev`. Follows and corrects `state.chosen`, which a person may set."""
 
     def __init__(
         self,
-        cameras: tuple[CameraSection, ...],
+        config: Config,
         state: StateBoard,
+        store: Store | None = None,
         *,
         open_watch: Callable[[], AbstractContextManager[Watch]] = udev.open_watch,
         formats: Formats = camera_formats,
     ) -> None:
-        self._sections = cameras
+        self._sections = config.cameras
+        self._config = config
         self._state = state
+        self._keeper = MemoryKeeper(store, state)
         self._open_watch = open_watch
         self._ask_formats = formats
         self._devices: dict[str, VideoDevice] = {}
-        self._identities = Identities()
+        self._recognition = Recognition()
         self._ids: dict[str, str] = {}  # by node
         self._formats: dict[str, tuple[CameraFormat, ...]] = {}  # of those that were looked at
         self._has_looked = False
@@ -62,16 +69,28 @@ class CameraInventory:
 
     async def run(self) -> NoReturn:
         """Keep `state.cameras` true."""
-        self._state.update(cameras_known=False)
-        if wants_devices(self._sections):
-            try:
-                await self._follow_devices()
-            except CameraError as exc:
-                self._report(exc)
-        self._has_looked = True
-        self._publish()
-        await asyncio.Event().wait()
+        self._state.update(cameras_known=False, take_over=self._config.capture.take_over)
+        memory = await self._keeper.recall()
+        self._recognition = Recognition(memory.known)
+        self._state.update(chosen=memory.chosen)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keeper.run())
+            group.create_task(self._follow_choice())
+            if wants_devices(self._sections):
+                try:
+                    await self._follow_devices()
+                except CameraError as exc:
+                    self._report(exc)
+            self._has_looked = True
+            self._publish()
         raise AssertionError("unreachable")
+
+    async def _follow_choice(self) -> NoReturn:
+        """A person chose another one."""
+        while True:
+            chosen = self._state.snapshot.chosen
+            await self._state.wait_for(lambda new, old=chosen: new.chosen != old)  # type: ignore[misc] # mypy knows no default in a lambda
+            self._publish()
 
     def _report(self, exc: CameraError) -> None:
         log.warning("%s", exc)
@@ -120,7 +139,7 @@ class CameraInventory:
             if node not in capturing or not is_same_thing(device, capturing[node]):
                 self._forget(node)
         self._devices = capturing
-        self._ids = self._identities.assign(capturing.values())
+        self._ids = self._recognition.assign(capturing.values())
         for device in self._wanted():
             if device.node not in self._examinations:
                 self._examinations[device.node] = group.create_task(
@@ -129,8 +148,8 @@ class CameraInventory:
         self._publish()
 
     def _wanted(self) -> list[VideoDevice]:
-        chosen = choose(self._sections, self._devices.values(), self._ids)
-        return [device for _, device in chosen if device is not None]
+        candidates = choose(self._sections, self._devices.values(), self._ids)
+        return [one.device for one in candidates if one.device is not None]
 
     def _forget(self, node: str) -> None:
         """Leave no trace of a node: its number may be given to another camera."""
@@ -139,7 +158,7 @@ class CameraInventory:
         if (task := self._examinations.pop(node, None)) is not None:
             task.cancel()
         self._ids.pop(node, None)
-        if (camera_id := self._identities.forget(node)) is not None:
+        if (camera_id := self._recognition.forget(node)) is not None:
             self._state.clear_fault(f"camera:{camera_id}")
 
     async def _examine(self, device: VideoDevice) -> None:
@@ -170,34 +189,75 @@ class CameraInventory:
         if not self._has_looked:
             return
         before = {camera.id: camera for camera in self._state.snapshot.cameras}
-        ready = [device for device in self._devices.values() if device.node in self._formats]
-        cameras = listed(self._sections, ready, self._ids, self._formats)
-        self._state.update(cameras=cameras, cameras_known=True)
+        cameras, chosen = self._listed()
+        self._state.update(cameras=cameras, chosen=chosen, cameras_known=True)
+        self._keeper.keep(CameraMemory(known=self._recognition.known(keep=chosen), chosen=chosen))
+        self._tell_unplugged()
         after = {camera.id: camera for camera in cameras}
         for camera_id in after.keys() - before.keys():
             log.info("camera %s is there", after[camera_id].name)
         for camera_id in before.keys() - after.keys():
             log.info("camera %s is gone", before[camera_id].name)
 
+    def _listed(self) -> tuple[tuple[Camera, ...], str]:
+        """The cameras, and which is the site's own: the one chosen before if it may be, else the
+        first."""
+        chosen = self._state.snapshot.chosen
+        ready = [device for device in self._devices.values() if device.node in self._formats]
+        cameras = listed(
+            self._sections,
+            ready,
+            self._ids,
+            self._formats,
+            video=self._config.video,
+            chosen=chosen,
+        )
+        first_choices = [camera.id for camera in cameras if camera.rank == 0]
+        if chosen in first_choices or is_first_choice(
+            chosen, self._sections, self._recognition.known(keep=chosen)
+        ):
+            return cameras, chosen
+        return cameras, first_choices[0] if first_choices else ""
 
-async def list_cameras(config: Config) -> list[Camera]:
-    """One look, for people. Raises `CameraError` when only udev could tell and cannot."""
+    def _tell_unplugged(self) -> None:
+        """Cameras are there, and none is shown: that wants an explanation."""
+        snapshot = self._state.snapshot
+        if snapshot.cameras and snapshot.elected is None:
+            self._state.raise_fault(
+                "unplugged",
+                "this site's own camera is not plugged in, and no other takes over",
+                remedy="plug it in, choose another one, or set capture.take_over = true",
+            )
+        else:
+            self._state.clear_fault("unplugged")
+
+
+async def list_cameras(config: Config, store: Store | None = None) -> list[Camera]:
+    """One look, for people; `store` lends the names by which a daemon knows the cameras. Raises
+    `CameraError` when only udev could tell and cannot."""
     if not wants_devices(config.cameras):
-        return [*listed(config.cameras, (), {}, {})]
+        return [*listed(config.cameras, (), {}, {}, video=config.video)]
     try:
         present = await asyncio.to_thread(udev.present_devices)
     except CameraError:
         if not any(section.source != "usb" for section in config.cameras):
             raise
         present = ()
+    memory = CameraMemory()
+    if store is not None:
+        try:
+            memory = await asyncio.to_thread(recall, store)
+        except StoreError as exc:
+            log.warning("%s", exc)
     devices = [device for device in present if device.captures]
-    ids = Identities().assign(devices)
+    ids = Recognition(memory.known).assign(devices)
     formats: dict[str, tuple[CameraFormat, ...]] = {}
-    for _, device in choose(config.cameras, devices, ids):
-        if device is None:
+    for one in choose(config.cameras, devices, ids):
+        if one.device is None:
             continue
         try:
-            formats[device.node] = await camera_formats(device.node)
+            formats[one.device.node] = await camera_formats(one.device.node)
         except CameraError as exc:
-            log.warning("%s: %s", device.product or device.node, exc)
-    return [*listed(config.cameras, devices, ids, formats)]
+            log.warning("%s: %s", one.device.product or one.device.node, exc)
+    video, chosen = config.video, memory.chosen
+    return [*listed(config.cameras, devices, ids, formats, video=video, chosen=chosen)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from portal.errors import CameraError
 from portal.model import Value
 
 log = logging.getLogger(__name__)
+
+_RECORDER = re.compile(r"pcmC\d+D\d+c$")
 
 
 class Action(StrEnum):
@@ -41,11 +44,24 @@ class UdevWatch:
         """Every video node. One that udev has not finished with has no properties yet, and does
         not count as capturing. Some milliseconds of sysfs."""
         found = []
+        microphones = self._microphones()
         for device in self._context.list_devices(subsystem="video4linux"):
             with contextlib.suppress(pyudev.DeviceNotFoundError):
-                if (value := _described(device)) is not None:
+                if (value := _described(device, microphones)) is not None:
                     found.append(value)
         return tuple(found)
+
+    def _microphones(self) -> dict[str, str]:
+        """The sound card that records, by the USB device that it belongs to."""
+        found: dict[str, str] = {}
+        for device in self._context.list_devices(subsystem="sound"):
+            with contextlib.suppress(pyudev.DeviceNotFoundError):
+                if not _RECORDER.match(device.sys_name) or (card := device.parent) is None:
+                    continue
+                usb_device = device.find_parent("usb", "usb_device")
+                if usb_device is not None and (card_id := _text(card, "id")):
+                    found.setdefault(usb_device.device_path, f"hw:CARD={card_id}")
+        return found
 
     async def events(self) -> list[DeviceEvent]:
         """What happened since the last call: waits for the first, then takes all there are."""
@@ -65,6 +81,9 @@ class UdevWatch:
                 return
             if device is None:
                 return
+            if device.subsystem == "sound":  # a microphone comes and goes beside its camera
+                self._events.put_nowait(DeviceEvent(action=Action.APPEARED))
+                continue
             node = device.device_node
             if node is None:
                 continue
@@ -81,6 +100,7 @@ def open_watch() -> Iterator[UdevWatch]:
         context = pyudev.Context()
         monitor = pyudev.Monitor.from_netlink(context)
         monitor.filter_by("video4linux")
+        monitor.filter_by("sound")
         monitor.start()
     except (ImportError, OSError) as exc:
         raise CameraError(
@@ -124,7 +144,7 @@ class _Properties:
             return ""
 
 
-def _described(device: pyudev.Device) -> VideoDevice | None:
+def _described(device: pyudev.Device, microphones: Mapping[str, str]) -> VideoDevice | None:
     node = device.device_node
     if node is None:
         return None
@@ -147,6 +167,7 @@ def _described(device: pyudev.Device) -> VideoDevice | None:
         index=_attribute(device, "index"),
         product=properties["ID_V4L_PRODUCT"] or properties["ID_MODEL"],
         driver=(parent.driver if parent is not None else None) or "",
+        microphone=microphones.get(usb_device.device_path, "") if usb_device is not None else "",
         plugged_at=int(properties["USEC_INITIALIZED"] or "0"),
     )
 
@@ -156,6 +177,13 @@ def _hex(text: str) -> int:
         return int(text, 16)
     except ValueError:
         return 0
+
+
+def _text(device: pyudev.Device, name: str) -> str:
+    try:
+        return str(device.attributes.asstring(name))
+    except (KeyError, UnicodeDecodeError):
+        return ""
 
 
 def _attribute(device: pyudev.Device, name: str) -> int:

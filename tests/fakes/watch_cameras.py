@@ -24,7 +24,7 @@ async def main() -> NoReturn:
     site = SiteStatus(name="here", title="Here", version="0", started_at=0.0)
     state = StateBoard(Snapshot(site=site))
     async with asyncio.TaskGroup() as group:
-        group.create_task(CameraInventory(config.cameras, state).run())
+        group.create_task(CameraInventory(config, state).run())
         seen = b""
         async for snapshot in state.subscribe():
             line = msgspec.json.encode({"cameras": snapshot.cameras, "faults": snapshot.faults})

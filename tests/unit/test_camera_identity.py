@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.cameras.identity import (
-    Identities,
     VideoDevice,
     cameras_among,
     display_names,
@@ -18,6 +17,7 @@ from portal.cameras.identity import (
     is_same_thing,
     matching,
 )
+from portal.cameras.recognition import Recognition
 
 _PATH_LETTERS = set(string.ascii_letters + string.digits + "._-")
 
@@ -66,16 +66,16 @@ def test_a_serial_that_many_cameras_share_is_not_believed(serial: str) -> None:
 
 
 def test_a_camera_keeps_its_id_in_another_port_under_another_number() -> None:
-    before = Identities().assign([device(0, port="1-2")])
-    after = Identities().assign([device(4, port="3-1.4")])
+    before = Recognition().assign([device(0, port="1-2")])
+    after = Recognition().assign([device(4, port="3-1.4")])
     assert list(before.values()) == list(after.values())
 
 
 def test_cameras_without_a_serial_are_told_apart_by_their_ports() -> None:
-    ids = Identities().assign(
+    ids = Recognition().assign(
         [device(0, port="1-2", serial=""), device(2, port="1-3", serial="0001")]
     )
-    again = Identities().assign(
+    again = Recognition().assign(
         [device(0, port="1-3", serial="0001"), device(2, port="1-2", serial="")]
     )
     assert len(set(ids.values())) == 2
@@ -83,7 +83,7 @@ def test_cameras_without_a_serial_are_told_apart_by_their_ports() -> None:
 
 
 def test_twins_with_one_serial_keep_their_ids_whichever_comes_back_first() -> None:
-    identities = Identities()
+    identities = Recognition()
     left, right = device(0, port="1-2"), device(2, port="1-3")
     identities.assign([left])
     both = identities.assign([left, right])
@@ -95,7 +95,7 @@ def test_twins_with_one_serial_keep_their_ids_whichever_comes_back_first() -> No
 
 
 def test_a_second_camera_does_not_rename_the_first() -> None:
-    identities = Identities()
+    identities = Recognition()
     first = identities.assign([device(0)])
     both = identities.assign([device(0), device(2, port="1-1")])
     assert both["/dev/video0"] == first["/dev/video0"]
@@ -138,7 +138,7 @@ def test_cameras_are_in_order_of_plugging() -> None:
 )
 def test_a_camera_is_matched_by_whatever_names_it(match: str) -> None:
     other = device(2, port="1-3", vendor="1bcf", model="0001", serial="", links=(), product="Other")
-    ids = Identities().assign([device(0), other])
+    ids = Recognition().assign([device(0), other])
     assert matching(match, [device(0), other], ids) == [device(0)]
 
 
@@ -178,7 +178,7 @@ devices = st.builds(
 
 @given(st.lists(devices, unique_by=lambda one: one.node, max_size=6), st.data())
 def test_ids_are_unique_stay_and_fit_a_path(found: list[VideoDevice], data: st.DataObject) -> None:
-    identities = Identities()
+    identities = Recognition()
     ids = identities.assign(found)
     assert len(set(ids.values())) == len(found)
     assert all(name and set(name) <= _PATH_LETTERS for name in ids.values())

@@ -13,7 +13,7 @@ from portal.cameras import udev
 from portal.cameras.identity import VideoDevice
 from portal.cameras.inventory import CameraInventory
 from portal.cameras.udev import Action, DeviceEvent
-from portal.config import CameraSection
+from portal.config import CameraSection, Config
 from portal.errors import CameraError
 from portal.model import Camera, CameraFormat, SiteStatus, Snapshot
 from portal.state import StateBoard
@@ -100,7 +100,9 @@ async def watched(*sections: CameraSection, world: World | None = None) -> Async
     world = world or World()
     site = SiteStatus(name="here", title="Here", version="0", started_at=0)
     state = StateBoard(Snapshot(site=site))
-    inventory = CameraInventory(sections, state, open_watch=world.open, formats=world.formats)
+    inventory = CameraInventory(
+        Config(cameras=sections), state, open_watch=world.open, formats=world.formats
+    )
     task = asyncio.create_task(inventory.run())
     try:
         yield Watched(world, state)
@@ -232,7 +234,9 @@ async def test_where_there_is_no_udev_the_other_sources_remain() -> None:
     site = SiteStatus(name="here", title="Here", version="0", started_at=0)
     state = StateBoard(Snapshot(site=site))
     sections = (CameraSection(name="usb"), PATTERN)
-    task = asyncio.create_task(CameraInventory(sections, state, open_watch=broken).run())
+    task = asyncio.create_task(
+        CameraInventory(Config(cameras=sections), state, open_watch=broken).run()
+    )
     snapshot = await asyncio.wait_for(state.wait_for(lambda new: bool(new.cameras)), 5)
     assert [camera.source for camera in snapshot.cameras] == ["pattern"]
     assert [fault.key for fault in snapshot.faults] == ["udev"]

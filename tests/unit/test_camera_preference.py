@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from portal.cameras.identity import Identities
 from portal.cameras.preference import listed, wants_devices
+from portal.cameras.recognition import Recognition
 from portal.config import CameraSection
 from portal.model import Camera
 from tests.unit.test_camera_identity import VIVID, device
@@ -14,7 +14,7 @@ PRESENT = [FIRST, SECOND, VIVID]
 
 
 def cameras(*sections: CameraSection) -> list[Camera]:
-    return [*listed(sections, PRESENT, Identities().assign(PRESENT), {})]
+    return [*listed(sections, PRESENT, Recognition().assign(PRESENT), {})]
 
 
 def nodes(*sections: CameraSection) -> list[str]:

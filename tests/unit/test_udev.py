@@ -46,6 +46,8 @@ def present(properties: _Properties, node: str) -> tuple[VideoDevice, ...]:
         parent=None,
         find_parent=lambda *_kind: None,
     )
-    context: Any = SimpleNamespace(list_devices=lambda **_kind: [device])
+    context: Any = SimpleNamespace(
+        list_devices=lambda subsystem: [device] if subsystem == "video4linux" else []
+    )
     monitor: Any = None
     return UdevWatch(context, monitor).present()
