@@ -28,6 +28,7 @@ from portal.picture import PictureCheck
 from portal.ports import listen_error
 from portal.privacy import Privacy
 from portal.publish.service import Publishing
+from portal.publish.sound_service import SoundPublishing
 from portal.state import StateBoard
 from portal.store import Store
 from portal.systemd import Notifier
@@ -86,6 +87,7 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
             "privacy": privacy.run,
             "cameras": CameraInventory(config, state, store).run,
             "publishing": Publishing(config, state, client, state_dir).run,
+            "sound": SoundPublishing(config, state, client, state_dir).run,
             "peer link": PeerLink(config, state, directory).run,
             "picture check": PictureCheck(config, state).run,
             "discovery": Discovery(config, state, directory).run,

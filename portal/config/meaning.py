@@ -8,7 +8,7 @@ import zoneinfo
 
 import msgspec
 
-from portal.config.sections import DNS_LABEL, PortsSection, QuietSection
+from portal.config.sections import DNS_LABEL, MicrophoneSection, PortsSection, QuietSection
 from portal.config.whole import Config
 from portal.errors import ConfigError
 
@@ -46,6 +46,7 @@ def check_meaning(config: Config) -> None:
         if camera.source != "usb" and camera.match:
             raise ConfigError(f'is for source = "usb", not "{camera.source}"', key=f"{key}.match")
     _check_unique([camera.name for camera in config.cameras], "cameras")
+    _check_microphone(config.microphone)
     for number, peer in enumerate(config.peers):
         _check_label(peer.name, f"peers[{number}].name")
         if not _HOST.match(peer.address) and not _is_ip(peer.address):
@@ -61,6 +62,23 @@ def check_meaning(config: Config) -> None:
                 remedy="each site needs a name of its own",
             )
     _check_unique([peer.name for peer in config.peers], "peers")
+
+
+def _check_microphone(microphone: MicrophoneSection) -> None:
+    if not microphone.input:
+        return
+    if microphone.device:
+        raise ConfigError(
+            f"{microphone.device!r} is one source of sound, microphone.input another",
+            key="microphone.device",
+            remedy="leave one of the two out",
+        )
+    if "-i" not in microphone.input:
+        raise ConfigError(
+            f"{list(microphone.input)!r} names no input",
+            key="microphone.input",
+            remedy='give ffmpeg\'s input arguments, such as ["-i", "rtsp://…"]',
+        )
 
 
 def _is_ip(address: str) -> bool:

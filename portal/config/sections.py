@@ -72,6 +72,7 @@ class MicrophoneSection(Section, frozen=True):
 
     enabled: bool = False
     device: str = ""  # ALSA, such as hw:CARD=Device; empty: the published camera's own
+    input: tuple[str, ...] = ()  # instead: ffmpeg's input arguments, "-i" included
     bitrate_kbps: Annotated[int, msgspec.Meta(ge=16, le=256)] = 48
     muted: bool = False  # how it starts when nobody has said otherwise
 

@@ -42,7 +42,7 @@ class Ffmpeg:
         self.first_frame = 0.0
         self.frames = self._first_frames = 0
         self.lines: list[str] = []
-        self._rest = b""
+        self._rest = self._counts = b""
         progress, progress_in = os.pipe()
         errors, errors_in = os.pipe()
         try:
@@ -87,8 +87,11 @@ class Ffmpeg:
     def read_progress(self) -> bool:
         """Count frames. False at the end."""
         data = _read(self.progress)
-        found = data.rfind(b"frame=") if data else -1
-        frames = data[found + 6 :].split(b"\n", 1)[0].strip() if data and found >= 0 else b""
+        if data and not self._counts:  # sound has no frames: there it is microseconds
+            self._counts = b"frame=" if b"frame=" in data else b"out_time_us="
+        found = data.rfind(self._counts) if data else -1
+        start = found + len(self._counts)
+        frames = data[start:].split(b"\n", 1)[0].strip() if data and found >= 0 else b""
         if frames.isdigit() and int(frames) > self.frames:
             self.moved = time.monotonic()
             if not self.frames:
