@@ -20,7 +20,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from portal.kiosk import chromium_flags
 
 # facts of headless Chromium in a test: root needs --no-sandbox, which the appliance must not use.
-_HEADLESS = [
+HEADLESS = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -38,7 +38,7 @@ async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
             executable_path=executable,
-            args=[*_HEADLESS, *chromium_flags()],
+            args=[*HEADLESS, *chromium_flags()],
             ignore_default_args=["--mute-audio"],
         )
         yield chromium

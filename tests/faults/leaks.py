@@ -1,0 +1,63 @@
+"""What two sites hold, and that it is the same after a fault as before it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+
+import psutil
+
+from tests.faults.box import Box
+from tests.faults.world import World
+
+# Descriptors vary with connections that are just being opened or closed.
+_DESCRIPTORS = 12
+_WITHIN_S = 30.0
+
+Holdings = dict[str, Counter[str]]
+
+
+async def holdings(world: World) -> Holdings:
+    """Processes and sessions of each site, by kind."""
+    return {
+        "dublin": await _held_by(world.dublin),
+        "new york": await _held_by(world.new_york),
+    }
+
+
+async def _held_by(box: Box) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for process in box.processes():
+        with contextlib.suppress(psutil.Error):
+            found[f"process {process.name()}"] += 1
+    for kind in ("webrtcsessions", "rtspsessions", "paths"):
+        found[kind] = (await box.media_server(f"{kind}/list")).get("itemCount", -1)
+    return found
+
+
+def descriptors(world: World) -> Counter[str]:
+    """Open file descriptors of the processes that stay."""
+    found: Counter[str] = Counter()
+    for box in (world.dublin, world.new_york):
+        for kind in ("daemon", "mediamtx"):
+            with contextlib.suppress(LookupError, psutil.Error):
+                found[f"{box.name} {kind}"] = box.process(kind).num_fds()
+    return found
+
+
+async def nothing_leaked(world: World, before: Holdings, open_before: Counter[str]) -> None:
+    """Sessions of a lost network end after their timeouts. Raises `AssertionError`."""
+    try:
+        async with asyncio.timeout(_WITHIN_S):
+            while await holdings(world) != before:  # noqa: ASYNC110 - it tells no event
+                await asyncio.sleep(0.5)
+    except TimeoutError:
+        now = await holdings(world)
+        raise AssertionError(f"left behind: {now}, before: {before}") from None
+    grown = {
+        name: (open_before[name], count)
+        for name, count in descriptors(world).items()
+        if count > open_before[name] + _DESCRIPTORS
+    }
+    assert not grown, f"descriptors grew: {grown}"

@@ -1,0 +1,158 @@
+"""The screen of a site: real Chromium in its machine; each decoded frame is read and dated."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+import shutil
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.async_api import Error as BrowserError
+from playwright.async_api import Page, async_playwright
+
+from bench.measure import age_ms
+from portal.kiosk import chromium_flags
+from tests.e2e.conftest import HEADLESS
+from tests.faults.network import Machine
+
+_PROBE = Path(__file__).parents[2] / "bench" / "page_probe.js"
+# A picture that stands longer than this was interrupted; one that is older is no window.
+GAP_S = 0.5
+STALE_S = 1.5
+# So long without an interruption, and it is back.
+STEADY_S = 2.0
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """`at`: when the screen presented it; `age_s`: since the camera saw it, None if unreadable."""
+
+    at: float
+    age_s: float | None
+
+
+class Screen:
+    """Collects frames, over reloads of the page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.frames: list[Frame] = []
+        self.loads = 0
+        self._origin = 0.0
+        self._taken = 0
+
+    async def collect(self) -> None:
+        """Never returns."""
+        while True:
+            with contextlib.suppress(BrowserError):  # between two pages
+                await self._take()
+            await asyncio.sleep(_POLL_S)
+
+    async def _take(self) -> None:
+        found = await self.page.evaluate(
+            """([origin, taken]) => {
+                if (!window.__bench) return null;
+                const from = performance.timeOrigin === origin ? taken : 0;
+                return {origin: performance.timeOrigin, frames: __bench.frames.slice(from)};
+            }""",
+            [self._origin, self._taken],
+        )
+        if found is None:
+            return
+        if found["origin"] != self._origin:
+            self._origin, self._taken = found["origin"], 0
+            self.loads += 1
+        self._taken += len(found["frames"])
+        for presented, stamp, *_ in found["frames"]:
+            wall_ms = self._origin + presented
+            age = age_ms(wall_ms, stamp) / 1000 if stamp >= 0 else None
+            self.frames.append(Frame(wall_ms / 1000, age))
+
+    @property
+    def state(self) -> str:
+        """When and what it last showed, for a failed test."""
+        last = self.frames[-1] if self.frames else None
+        return f"{len(self.frames)} frames, last {time.time() - last.at:.1f} s ago" if last else "-"
+
+    def interruptions(self, since: float) -> list[tuple[float, float]]:
+        """(from, to) of each time without a live picture after `since`; the last may go on."""
+        found = []
+        last = max((frame.at for frame in self.frames if frame.at <= since), default=since)
+        for frame in self.frames:
+            if frame.at <= since or frame.age_s is None or frame.age_s > STALE_S:
+                continue
+            if frame.at - last > GAP_S:
+                found.append((last, frame.at))
+            last = frame.at
+        if time.time() - last > GAP_S + 2 * _POLL_S:
+            found.append((last, time.time()))
+        return found
+
+    async def until_live(self, since: float, *, within_s: float) -> float:
+        """Seconds from `since` to the end of the last interruption, 0 where there was none. Waits
+        until the picture is steady. Raises `AssertionError`."""
+        while True:
+            await asyncio.sleep(_POLL_S)
+            now = time.time()
+            gaps = self.interruptions(since)
+            ended = gaps[-1][1] if gaps else since
+            if now - ended >= STEADY_S and now - since >= STEADY_S:
+                return max(0.0, ended - since) if gaps else 0.0
+            if now - since > within_s:
+                says = await self.says()
+                raise AssertionError(f"no steady picture within {within_s} s: {says}; {self.state}")
+
+    async def says(self) -> str:
+        """The page's state and words."""
+        with contextlib.suppress(BrowserError):
+            return str(
+                await self.page.evaluate(
+                    "document.documentElement.dataset.state + ': ' + document.body.innerText"
+                )
+            )
+        return "the page does not answer"
+
+
+@contextlib.asynccontextmanager
+async def screen(machine: Machine, folder: Path) -> AsyncIterator[Screen]:
+    """The kiosk page of the machine's daemon; the page is loaded again until it answers."""
+    executable = shutil.which("chromium")
+    assert executable, "chromium is not installed: make packages"
+    wrapper = folder / "chromium"
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(machine.inside([executable]))} "$@"\n')
+    wrapper.chmod(0o755)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=wrapper,
+            args=[*HEADLESS, *chromium_flags()],
+            ignore_default_args=["--mute-audio"],
+        )
+        try:
+            page = await browser.new_page(viewport={"width": 640, "height": 360})
+            await page.add_init_script(path=_PROBE)
+            await _open(page)
+            shown = Screen(page)
+            collecting = asyncio.create_task(shown.collect())
+            try:
+                yield shown
+            finally:
+                collecting.cancel()
+                await asyncio.gather(collecting, return_exceptions=True)
+        finally:
+            await browser.close()
+
+
+async def _open(page: Page) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await page.goto("http://127.0.0.1:8080/kiosk/", wait_until="commit")
+            except BrowserError:
+                await asyncio.sleep(0.2)
+            else:
+                return

@@ -1,0 +1,37 @@
+"""Whatever happens, the picture is live again with nobody's help, and nothing is left behind."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.faults.kinds import NETWORK, PROCESSES, SITES, SOURCE, Fault
+from tests.faults.leaks import descriptors, holdings, nothing_leaked
+from tests.faults.world import World
+
+pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+
+# Times are for a machine that does nothing else; here it also runs the other site and the screen.
+_SLACK = 2.0
+_SLACK_S = 2.0
+
+
+@pytest.mark.parametrize(
+    "fault", [*PROCESSES, *NETWORK, *SOURCE, *SITES], ids=lambda fault: fault.name
+)
+async def test_the_picture_comes_back_and_nothing_is_left_behind(
+    sites: World, fault: Fault
+) -> None:
+    await sites.screen.until_live(time.time(), within_s=60)
+    before, open_before = await holdings(sites), descriptors(sites)
+    try:
+        since = await fault.harm(sites)
+        took = await sites.screen.until_live(since, within_s=fault.within_s + 60)
+    except AssertionError as exc:
+        raise AssertionError(f"{exc}\n{sites.story}") from exc
+    print(f"{fault.name}: {took:.2f} s (allowed {fault.within_s:g})")
+    if fault.within_s == 0:
+        assert took == 0, f"the picture stopped for {took:.2f} s\n{sites.story}"
+    assert took <= fault.within_s * _SLACK + _SLACK_S, sites.story
+    await nothing_leaked(sites, before, open_before)

@@ -1,0 +1,97 @@
+"""Dublin has the camera, New York the screen: the whole product on two machines of one network."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.source import Mode, ffmpeg_input
+from portal.process import ChildProcess
+from tests.faults.box import Box
+from tests.faults.network import network
+from tests.faults.screen import Screen, screen
+
+MODE = Mode(width=640, height=360, fps=15)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Both sites run, and the screen of the second shows the first's camera."""
+
+    dublin: Box
+    new_york: Box
+    screen: Screen
+    camera: ChildProcess
+
+    def freeze_camera(self) -> None:
+        """Its firmware hangs: the same picture until it is opened again."""
+        psutil.Process(self.camera.pid).send_signal(signal.SIGUSR1)
+
+    @property
+    def story(self) -> str:
+        """For a failed test."""
+        return f"--- Dublin\n{self.dublin.said}\n--- New York\n{self.new_york.said}"
+
+
+@contextlib.asynccontextmanager
+async def world(folder: Path, *, found_by: str = "address") -> AsyncIterator[World]:
+    """`found_by`: "address" (configured) or "zeroconf". The picture is live when this yields."""
+    with network() as (one, two):
+        async with contextlib.AsyncExitStack() as stack:
+            path = folder / "camera"
+            camera = await ChildProcess.spawn(
+                [
+                    *(sys.executable, "-m", "bench.source", str(path)),
+                    *(str(MODE.width), str(MODE.height), str(MODE.fps)),
+                ],
+                name="camera",
+            )
+            stack.push_async_callback(camera.stop)
+            while not path.exists():
+                assert camera.returncode is None, camera.last_lines
+                await asyncio.sleep(0.02)
+            by_address = found_by == "address"
+            dublin = Box(
+                one,
+                _config(
+                    "dublin", camera=path, peer=("new-york", two.address) if by_address else None
+                ),
+                folder / "dublin",
+            )
+            new_york = Box(
+                two,
+                _config("new-york", peer=("dublin", one.address) if by_address else None),
+                folder / "new-york",
+            )
+            await stack.enter_async_context(dublin.running())
+            await stack.enter_async_context(new_york.running())
+            shown = await stack.enter_async_context(screen(two, folder))
+            whole = World(dublin, new_york, shown, camera)
+            try:
+                await shown.until_live(time.time(), within_s=60)
+            except AssertionError as exc:
+                raise AssertionError(f"{exc}\n{whole.story}") from exc
+            yield whole
+
+
+def _config(name: str, *, camera: Path | None = None, peer: tuple[str, str] | None) -> str:
+    """A site that listens on all its addresses, as a box does."""
+    text = f'[site]\nname = "{name}"\naddress = "0.0.0.0"\n'
+    text += "[video]\nwidth = 640\nheight = 360\nfps = 15\nbitrate_kbps = 1000\n"
+    text += '[kiosk]\nself_view = "never"\n'
+    if camera is not None:
+        quoted = ", ".join(f'"{word}"' for word in ffmpeg_input(camera, MODE))
+        text += f'[[cameras]]\nname = "stamped"\nsource = "ffmpeg"\ninput = [{quoted}]\n'
+    if peer is not None:
+        text += (
+            f'[discovery]\nenabled = false\n[[peers]]\nname = "{peer[0]}"\naddress = "{peer[1]}"\n'
+        )
+    return text
