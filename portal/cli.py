@@ -12,7 +12,8 @@ import click
 import msgspec
 
 from portal import __version__
-from portal.config import Config, config_path, load_config, state_dir
+from portal.cameras_cli import cameras
+from portal.config import config_path, load_config, load_config_or_default, state_dir
 from portal.errors import PortalError
 
 # What only one command needs is imported in it: the daemon must not carry the doctor's libraries.
@@ -66,20 +67,13 @@ def cli(ctx: click.Context, path: Path | None, *, verbose: bool) -> None:
     )
 
 
-def _load(named: Path | None) -> Config:
-    """The named file must exist; the usual one may be absent: the defaults suit a bare box."""
-    if named is None and not config_path().exists():
-        return Config()
-    return load_config(named or config_path())
-
-
 @cli.command()
 @click.pass_obj
 def run(path: Path | None) -> None:
     """Run this box: what the service does."""
     from portal.daemon import run_daemon
 
-    asyncio.run(run_daemon(_load(path), state_dir=state_dir()))
+    asyncio.run(run_daemon(load_config_or_default(path), state_dir=state_dir()))
 
 
 @cli.command()
@@ -99,24 +93,7 @@ def demo(
     asyncio.run(show.run())
 
 
-@cli.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_obj
-def cameras(path: Path | None, *, as_json: bool) -> None:
-    """List the cameras that are present, in order of preference."""
-    from portal.cameras.inventory import list_cameras
-
-    found = asyncio.run(list_cameras(_load(path)))
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
-        return
-    if not found:
-        click.echo("No camera is plugged in.")
-    for camera in found:
-        click.echo(f"{camera.name}  [{camera.id}]  {camera.device or camera.source}")
-        for form in camera.formats:
-            rates = ", ".join(f"{rate:g}" for rate in form.rates)
-            click.echo(f"    {form.pixel_format} {form.width}x{form.height} at {rates} fps")
+cli.add_command(cameras)
 
 
 @cli.command()
@@ -126,7 +103,7 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
     """Check each link of the chain and say what to do."""
     from portal.doctor import Status, format_findings, run_checks
 
-    findings = asyncio.run(run_checks(_load(ctx.obj), state_dir=state_dir()))
+    findings = asyncio.run(run_checks(load_config_or_default(ctx.obj), state_dir=state_dir()))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(findings), indent=2).decode())
     else:
@@ -165,7 +142,7 @@ def install(path: Path | None) -> None:
     from portal.mediamtx.install import install as install_media_server
 
     found = install_media_server(
-        _load(path).media_server.binary, lambda line: click.echo(line, err=True)
+        load_config_or_default(path).media_server.binary, lambda line: click.echo(line, err=True)
     )
     click.echo(f"MediaMTX {found.version} at {found.path} ({found.why})")
 
@@ -176,7 +153,7 @@ def run_media_server(path: Path | None) -> None:
     """Become MediaMTX with this box's settings: for a service unit of its own."""
     from portal.mediamtx.server import exec_media_server
 
-    exec_media_server(_load(path), state_dir())
+    exec_media_server(load_config_or_default(path), state_dir())
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from aiohttp import web
 from tzlocal import get_localzone_name
 
 from portal import __version__
+from portal.cameras.controls import CameraControls
 from portal.cameras.inventory import CameraInventory
 from portal.config import Config
 from portal.errors import ConfigError
@@ -50,6 +51,7 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
     store = Store(state_dir)
     privacy = Privacy(config, state, store)
     await privacy.open()
+    controls = CameraControls(state, store)
     stop = asyncio.Event()
     async with AsyncExitStack() as resources:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -62,7 +64,7 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
         )
         await _serve(
             resources,
-            make_local_app(config, state, privacy),
+            make_local_app(config, state, privacy, controls=controls),
             config.loopback,
             config.ports.kiosk,
             "kiosk",
@@ -86,6 +88,7 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
             "media server": media_server.run,
             "privacy": privacy.run,
             "cameras": CameraInventory(config, state, store).run,
+            "controls": controls.run,
             "publishing": Publishing(config, state, client, state_dir).run,
             "sound": SoundPublishing(config, state, client, state_dir).run,
             "peer link": PeerLink(config, state, directory).run,

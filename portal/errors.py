@@ -50,6 +50,10 @@ class CameraError(PortalError):
     """A camera that cannot be opened or asked for its formats."""
 
 
+class ControlError(CameraError):
+    """A control that a camera lacks or that is locked, or a value that it cannot take."""
+
+
 class MediaServerError(PortalError):
     """MediaMTX is missing, too old, not ours, or answers with a fault."""
 
@@ -58,9 +62,17 @@ class PeerError(PortalError):
     """The other site cannot be reached or answers nonsense."""
 
 
-class PictureError(PortalError):
-    """A picture that cannot be read over WHEP. `absent`: nobody publishes it."""
+class KioskError(PortalError):
+    """The screen: no compositor, no browser, or one that does not answer."""
 
-    def __init__(self, message: str, *, remedy: str = "", absent: bool = False) -> None:
+
+class PictureError(PortalError):
+    """A picture that cannot be read over WHEP. `absent`: nobody publishes it. `connected`: the
+    network is not to blame."""
+
+    def __init__(
+        self, message: str, *, remedy: str = "", absent: bool = False, connected: bool = False
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.absent = absent
+        self.connected = connected

@@ -54,6 +54,13 @@ class ScreenState(StrEnum):
     LIVE = "live"
 
 
+class ControlKind(StrEnum):
+    INTEGER = "int"
+    BOOLEAN = "bool"
+    MENU = "menu"
+    BUTTON = "button"  # set once, it does something; it has no value
+
+
 class HealStep(StrEnum):
     """The ladder, smallest first."""
 
@@ -102,6 +109,28 @@ class Camera(Value, frozen=True):
     rank: int = 0  # place of its [[cameras]] section: a lower one goes first, whatever is chosen
 
 
+class MenuEntry(Value, frozen=True):
+    value: int
+    label: str
+
+
+class CameraControl(Value, frozen=True):
+    """One thing that can be set on a camera, and how it is set now."""
+
+    name: str  # "brightness", "auto_exposure": the same on every kernel
+    label: str  # as the device calls it
+    kind: ControlKind
+    minimum: int = 0
+    maximum: int = 0
+    step: int = 1
+    default: int = 0
+    value: int | None = None  # None: it cannot be read
+    menu: tuple[MenuEntry, ...] = ()
+    inactive: bool = False  # an automatic mode decides instead
+    read_only: bool = False
+    write_only: bool = False
+
+
 class CameraStatus(Value, frozen=True):
     """The camera that this site publishes as `cam`."""
 
@@ -112,7 +141,7 @@ class CameraStatus(Value, frozen=True):
     delivers: str = ""  # what was asked of the device: "MJPG 1280x720, 30 fps"
     encoder: str = ""  # as ffmpeg names it: "libx264", "h264_v4l2m2m"; "copy"
     note: str = ""  # what of the wanted picture the camera lacks
-    # Of a fault, for programs: "busy", "denied", "bandwidth", "wedged", "gone", "silent"; "" else.
+    # Of a fault, for programs: "busy", "denied", "bandwidth", "wedged", "gone", "silent", "format".
     cause: str = ""
 
 
@@ -263,6 +292,7 @@ class PeerAnswer(Value, frozen=True):
     accepted: bool
     reason: str
     number: int
+    picture: PictureState = PictureState.UNKNOWN  # as the one who answers sees it, if it looked
 
 
 class Asks(Value, frozen=True):

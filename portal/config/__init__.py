@@ -5,6 +5,7 @@ from portal.config.loading import (
     DEFAULT_STATE_DIR,
     config_path,
     load_config,
+    load_config_or_default,
     parse_config,
     state_dir,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "VideoSection",
     "config_path",
     "load_config",
+    "load_config_or_default",
     "parse_config",
     "state_dir",
 ]

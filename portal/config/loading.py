@@ -44,6 +44,14 @@ def load_config(path: Path) -> Config:
     return parse_config(text, source=str(path))
 
 
+def load_config_or_default(named: Path | None) -> Config:
+    """The named file must exist; the usual one may be absent: the defaults suit a bare box. Raises
+    `ConfigError`."""
+    if named is None and not config_path().exists():
+        return Config()
+    return load_config(named or config_path())
+
+
 def parse_config(text: str, *, source: str = "portal.toml") -> Config:
     """Check a file's text. Raises `ConfigError`."""
     try:

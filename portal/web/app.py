@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from portal.cameras.controls import CameraControls
 from portal.config import Config
 from portal.privacy import Privacy
 from portal.state import StateBoard
 from portal.web.api import add_state_route
+from portal.web.cameras import add_cameras_routes
 from portal.web.events import EventStreams
 from portal.web.faults import answer_faults
 from portal.web.files import add_kiosk_modules, add_kiosk_page
@@ -23,7 +25,11 @@ from portal.web.wishes import add_wish_routes
 
 
 def make_local_app(
-    config: Config, state: StateBoard, privacy: Privacy | None = None
+    config: Config,
+    state: StateBoard,
+    privacy: Privacy | None = None,
+    *,
+    controls: CameraControls | None = None,
 ) -> web.Application:
     """For loopback: first page, kiosk, events, WHEP, health, metrics, API with the pause switch."""
     app, events = _make_app(config, state, is_local=True)
@@ -31,6 +37,8 @@ def make_local_app(
     whep.add_routes(app)
     add_kiosk_page(app)
     add_wish_routes(app, privacy or Privacy(config, state))
+    if controls is not None:
+        add_cameras_routes(app, state, controls)
     add_health_route(app, state)
     add_metrics_route(app, state, whep, events)
     return app

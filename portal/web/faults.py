@@ -7,15 +7,25 @@ import logging
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from portal.errors import CameraError, ConfigError, MediaServerError, PeerError, PortalError
+from portal.errors import (
+    CameraError,
+    ConfigError,
+    ControlError,
+    MediaServerError,
+    PeerError,
+    PortalError,
+    StoreError,
+)
 
 log = logging.getLogger(__name__)
 
 _STATUS: dict[type[PortalError], int] = {
     ConfigError: 400,
     PeerError: 502,
+    ControlError: 400,  # a CameraError too: it comes first
     CameraError: 503,
     MediaServerError: 503,
+    StoreError: 503,
 }
 
 _HTTP_WORDS = {
