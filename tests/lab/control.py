@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 AGENT_PORT = 2300
+USB_PORT = 2301  # where the guest's `lab-usb` plugs in what connects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,15 +21,26 @@ FORWARDS = (
     Forward("tcp", 8443),
     Forward("tcp", 8080),
 )
+# Not a USB camera, but a driver of the kernel: named, it is used like one.
+VIVID = """
+[[cameras]]
+name = "vivid"
+source = "usb"
+match = "vivid"
+"""
+# Every USB camera is picked up as it is plugged in.
+ANY_USB_CAMERA = ""
 _UNITS = Path(__file__).parent / "units"
 _VIVID = "/sys/bus/platform/drivers/vivid"
 
 
 class GuestSite:
-    """`await start()` … `await stop()`; nothing of one run is left for the next."""
+    """`await start()` … `await stop()`; nothing of one run is left for the next. `settings` stand
+    after those that all runs share (units/portal.toml)."""
 
-    def __init__(self, machine: VirtualMachine) -> None:
+    def __init__(self, machine: VirtualMachine, settings: str = VIVID) -> None:
         self.machine = machine
+        self.settings = settings
 
     @property
     def address(self) -> str:
@@ -101,7 +112,6 @@ class GuestSite:
                 "Environment=MTX_WEBRTCIPSFROMINTERFACES=no\n"
                 f"Environment=MTX_WEBRTCADDITIONALHOSTS={self.address}\n",
             )
-        self.machine.write(
-            "/etc/portal/portal.toml", (_UNITS / "portal.toml").read_text(encoding="utf-8")
-        )
+        shared = (_UNITS / "portal.toml").read_text(encoding="utf-8")
+        self.machine.write("/etc/portal/portal.toml", shared + self.settings)
         self.machine.run("systemctl daemon-reload")

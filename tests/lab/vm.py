@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tests.lab.control import AGENT_PORT, Result, ask
+from tests.lab.control import AGENT_PORT, USB_PORT, Result, ask
 from tests.lab.image import Image
 from tests.lab.tools import tool
 
@@ -190,7 +190,9 @@ def _network_arguments(address: str, forwards: Sequence[Forward]) -> Iterator[st
         f",hostfwd={forward.protocol}:{address}:{forward.port}-{_SITE_GUEST}:{forward.port}"
         for forward in forwards
     )
-    control = f",restrict=on,hostfwd=tcp:{address}:{AGENT_PORT}-{_CONTROL_GUEST}:{AGENT_PORT}"
+    control = ",restrict=on" + "".join(
+        f",hostfwd=tcp:{address}:{port}-{_CONTROL_GUEST}:{port}" for port in (AGENT_PORT, USB_PORT)
+    )
     yield from ("-netdev", f"user,id=site,net={_SITE_NET}{site}")
     yield from ("-device", f"virtio-net-pci,netdev=site,mac={_SITE_MAC}")
     yield from ("-netdev", f"user,id=control,net={_CONTROL_NET}{control}")
