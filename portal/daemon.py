@@ -18,6 +18,9 @@ from portal.cameras.controls import CameraControls
 from portal.cameras.inventory import CameraInventory
 from portal.config import Config
 from portal.errors import ConfigError
+from portal.healing.answering import Answering
+from portal.healing.reboot import Reboot
+from portal.healing.service import Healing
 from portal.mediamtx.client import MediaMtxClient
 from portal.mediamtx.credentials import credentials_of
 from portal.mediamtx.server import MediaServer
@@ -98,6 +101,8 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
         }
         await _run_services(services, stop)
 
+            "healing": Healing(config, state, Reboot(store)).run,
+            "answers to the other site": Answering(config, state).run,
 
 async def _run_services(
     services: dict[str, Callable[[], Awaitable[None]]], stop: asyncio.Event

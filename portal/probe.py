@@ -126,6 +126,7 @@ class FrameStream:
             raise PictureError(
                 f"connected, but no frame was decoded in {self._frame_timeout_s:g} s",
                 remedy="see whether the camera and its ffmpeg are sending",
+                connected=True,
             )
         if self._connected:
             raise PictureError("the media connection was lost")
@@ -233,7 +234,7 @@ async def probe(url: str, *, seconds: float = 2.0, frame_timeout_s: float = 5.0)
     motion = MotionMeter()
     first: DecodedFrame | None = None
     last: DecodedFrame | None = None
-    count = 0
+    count, connected = 0, False
     state, reason, remedy = PictureState.STALLED, "the sender ended the picture", ""
     try:
         async with open_reader(url, frame_timeout_s=frame_timeout_s) as frames:
@@ -246,7 +247,7 @@ async def probe(url: str, *, seconds: float = 2.0, frame_timeout_s: float = 5.0)
                     break
     except PictureError as exc:
         state = PictureState.ABSENT if exc.absent else PictureState.STALLED
-        reason, remedy = exc.message, exc.remedy
+        reason, remedy, connected = exc.message, exc.remedy, exc.connected
     span = last.time_s - first.time_s if first and last else 0.0
     return ProbeResult(
         url=url,
@@ -258,6 +259,7 @@ async def probe(url: str, *, seconds: float = 2.0, frame_timeout_s: float = 5.0)
         height=last.height if last else 0,
         frames=count,
         first_frame_s=round(first.received_at - asked_at, 3) if first else None,
+        connected=connected or first is not None,
     )
 
 

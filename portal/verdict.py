@@ -28,6 +28,7 @@ class ProbeResult(Value, frozen=True):
     height: int = 0
     frames: int = 0
     first_frame_s: float | None = None  # from the request to the first decoded frame
+    connected: bool = False  # media could flow
 
     @property
     def is_live(self) -> bool:

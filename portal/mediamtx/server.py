@@ -213,15 +213,19 @@ class MediaServer:
         )
 
     async def _watch(self, process: RunningProcess, client: MediaMtxClient) -> str:
-        """Returns why it is no longer there. One that hangs is killed, a unit's too: its unit
-        starts it again."""
+        """Returns why it is no longer there. One that hangs is killed, and one that is to start
+        again is ended, a unit's too: its unit starts it again."""
         missed = 0
+        restarts = self._state.snapshot.media_server_restarts
         while True:
             if missed == 0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(process.ended(), _PING_EVERY_S)
+                await self._pause(process, restarts)
             if not process.is_alive:
                 return process.how_it_ended or "it ended"
+            if self._state.snapshot.media_server_restarts != restarts:
+                await process.stop(grace_s=_STOP_GRACE_S)
+                self._backoff.reset()
+                return "it was asked to start again"
             missed = 0 if await self._answers(client) else missed + 1
             if missed >= _MISSED_PINGS and process.is_alive:
                 await process.kill()
@@ -229,6 +233,17 @@ class MediaServer:
             if missed and process.is_alive:
                 await asyncio.sleep(0.1)  # a refused connection answers at once
             self._bound_log()
+
+    async def _pause(self, process: RunningProcess, restarts: int) -> None:
+        """Until the next look: cut short by its end, and by who wants it to start again."""
+        wishes = self._state.wait_for(lambda now: now.media_server_restarts != restarts)
+        waits = [asyncio.ensure_future(process.ended()), asyncio.ensure_future(wishes)]
+        try:
+            await asyncio.wait(waits, timeout=_PING_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
 
     async def _answers(self, client: MediaMtxClient) -> bool:
         try:

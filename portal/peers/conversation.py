@@ -80,19 +80,25 @@ class Conversation:
         timing: LinkTiming,
         on_status: Callable[[RemoteSite], None],
         on_clock: Callable[[Sample], None],
+        on_answer: Callable[[messages.Answer], None] = lambda _: None,
     ) -> None:
         self._peer = peer
         self._hello = hello
         self._timing = timing
         self._on_status = on_status
         self._on_clock = on_clock
+        self._on_answer = on_answer
+        self._outbox: asyncio.Queue[messages.Ask] = asyncio.Queue(maxsize=8)
         self._clock = ClockFilter()
         self._asked: dict[float, None] = {}  # pings under way, by the time they were sent
         self._title = title_of(peer)
 
     async def run(self, session: aiohttp.ClientSession) -> Never:
         socket = await self._open(session)
-        pinger = asyncio.create_task(self._ping(socket), name=f"ping {self._peer.name}")
+        speakers = [
+            asyncio.create_task(self._ping(socket), name=f"ping {self._peer.name}"),
+            asyncio.create_task(self._send(socket), name=f"ask {self._peer.name}"),
+        ]
         code = aiohttp.WSCloseCode.GOING_AWAY.value
         try:
             await self._listen(socket)
@@ -103,10 +109,21 @@ class Conversation:
             code = messages.CLOSE_NONSENSE
             raise
         finally:
-            pinger.cancel()
-            await asyncio.gather(pinger, return_exceptions=True)
+            for speaker in speakers:
+                speaker.cancel()
+            await asyncio.gather(*speakers, return_exceptions=True)
             with contextlib.suppress(aiohttp.ClientError, OSError):
                 await socket.close(code=code)
+
+    def ask(self, ask: messages.Ask) -> None:
+        """Only of a peer that has told its status: before that, nobody listens."""
+        with contextlib.suppress(asyncio.QueueFull):
+            self._outbox.put_nowait(ask)
+
+    async def _send(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        with contextlib.suppress(aiohttp.ClientError, OSError):  # `_listen` sees it too
+            while True:
+                await socket.send_str(messages.encode(await self._outbox.get()))
 
     async def _open(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
         where = f"{self._title} ({self._peer.address}, port {self._peer.link_port})"
@@ -165,6 +182,8 @@ class Conversation:
                     has_told = True
                 case messages.Pong() if message.sent in self._asked:
                     self._measure(message)
+                case messages.Answer() if has_told:
+                    self._on_answer(message)
                 case messages.Pong() | None:
                     pass
                 case _:

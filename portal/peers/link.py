@@ -19,7 +19,7 @@ import msgspec
 from portal.backoff import Backoff
 from portal.config import Config
 from portal.errors import PeerError
-from portal.model import LinkState, Peer, RemoteSite
+from portal.model import LinkState, Peer, PeerAnswer, RemoteSite
 from portal.peers import messages
 from portal.peers.clock import Sample
 from portal.peers.conversation import (
@@ -40,7 +40,7 @@ FAULT_OTHER_NAME = "peers.name"
 
 
 class PeerLink:
-    """The only writer of `state.link`."""
+    """The only writer of `state.link`. Passes `state.asks.ask` on, and keeps the answer there."""
 
     def __init__(
         self,
@@ -112,21 +112,32 @@ class PeerLink:
             timing=self._timing,
             on_status=self._heard,
             on_clock=self._measured,
+            on_answer=self._answered,
         )
         talk = asyncio.create_task(conversation.run(session), name=f"link to {peer.name}")
         moved = asyncio.create_task(self._until_it_moves(peer), name=f"where is {peer.name}")
+        asking = asyncio.create_task(self._pass_on(conversation), name=f"asks of {peer.name}")
         try:
             await asyncio.wait({talk, moved}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            talk.cancel()
-            moved.cancel()
-            await asyncio.gather(talk, moved, return_exceptions=True)
+            for task in (talk, moved, asking):
+                task.cancel()
+            await asyncio.gather(talk, moved, asking, return_exceptions=True)
         if talk.cancelled():
             return None
         fault = talk.exception()
         if isinstance(fault, PeerError):
             return fault
         raise fault or RuntimeError("a conversation ended without a reason")
+
+    async def _pass_on(self, conversation: Conversation) -> None:
+        """What is asked while nobody listens is forgotten."""
+        ask = self._state.snapshot.asks.ask
+        while True:
+            now = await self._state.wait_for(lambda now, seen=ask: now.asks.ask != seen)  # type: ignore[misc]
+            ask = now.asks.ask
+            if ask is not None and now.link.state is LinkState.UP:
+                conversation.ask(messages.Ask(step=ask.step, reason=ask.reason))
 
     async def _until_it_moves(self, peer: Peer) -> None:
         while _same_end(self._directory.shown, peer):
@@ -168,6 +179,19 @@ class PeerLink:
     def _measured(self, best: Sample) -> None:
         """Rounded to 0.1 ms, so that what reads the state is not woken by noise."""
         self._show(rtt_s=round(best.rtt_s, 4), clock_offset_s=round(best.offset_s, 4))
+
+    def _answered(self, answer: messages.Answer) -> None:
+        asks = self._state.snapshot.asks
+        peer = self._state.snapshot.link.peer
+        told = PeerAnswer(
+            peer=peer.name if peer else "",
+            step=answer.step,
+            accepted=answer.accepted,
+            reason=answer.reason,
+            number=asks.answer.number + 1 if asks.answer else 1,
+            picture=answer.picture,
+        )
+        self._state.update(asks=msgspec.structs.replace(asks, answer=told))
 
     def _lose(self, detail: str) -> None:
         """Lost if it was up since it was found, else still connecting."""

@@ -1,9 +1,9 @@
 """What two daemons say to each other on a link: one JSON object per WebSocket text frame.
 
 The side that opened the link says `hello`, then `ping`, and may `ask` for a step of healing; the
-other side answers `hello`, `status` at once and on each change, and `pong`. Unknown fields and
-unknown types are ignored, so that a newer box can talk to an older one; `protocol` grows only when
-that is not enough.
+other side says `hello`, `status` at once and on each change, `pong` and `answer`. Unknown fields
+and unknown types are ignored, so that a newer box can talk to an older one; `protocol` grows only
+when that is not enough.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from typing import Annotated
 import msgspec
 
 from portal.errors import PeerError
-from portal.model import CameraState, HealStep, MicrophoneState, RemoteSite, Snapshot
+from portal.model import (
+    CameraState,
+    HealStep,
+    MicrophoneState,
+    PictureState,
+    RemoteSite,
+    Snapshot,
+)
 from portal.peers import untrusted
 
 PROTOCOL = 1
@@ -72,6 +79,18 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, tag="ask"):
         untrusted.text(self.reason, untrusted.DETAIL_MAX)
 
 
+class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
+    """To an ask. `picture`: what the speaker sees of its own camera, if it looked."""
+
+    step: HealStep
+    accepted: bool
+    reason: str = ""  # why not
+    picture: PictureState = PictureState.UNKNOWN
+
+    def __post_init__(self) -> None:
+        untrusted.text(self.reason, untrusted.DETAIL_MAX)
+
+
 class Ping(msgspec.Struct, frozen=True, kw_only=True, tag="ping"):
     """`sent` is the asker's clock."""
 
@@ -90,9 +109,9 @@ class _Kind(msgspec.Struct):
     type: str
 
 
-Message = Hello | Status | Ask | Ping | Pong
+Message = Hello | Status | Ask | Answer | Ping | Pong
 
-_KNOWN = {"hello", "status", "ask", "ping", "pong"}
+_KNOWN = {"hello", "status", "ask", "answer", "ping", "pong"}
 _encoder = msgspec.json.Encoder()
 _kind = msgspec.json.Decoder(_Kind)
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)

@@ -7,10 +7,12 @@ import contextlib
 import logging
 import time
 
+import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from portal.config import Config
 from portal.errors import PeerError
+from portal.model import PeerAsk
 from portal.peers import messages
 from portal.peers.conversation import REMEDY_SAME_NAME
 from portal.peers.link import FAULT_SAME_NAME
@@ -23,6 +25,8 @@ MAX_LINKS = 8
 _HELLO_WITHIN_S = 3.0
 _PING_WITHIN_S = 10.0  # peers ping every second
 _MESSAGES_PER_S = 100
+# Of all peers together; more are not even answered.
+_ASK_EVERY_S = 0.5
 # A refused namesake tries again within 6 s: this long without it, and the name is ours alone.
 _SAME_NAME_S = 15.0
 
@@ -38,6 +42,7 @@ class _LinkServer:
     def __init__(self, config: Config, state: StateBoard) -> None:
         self._name = config.site.name
         self._state = state
+        self._asked_at = 0.0
         self._sockets: set[web.WebSocketResponse] = set()
         self._namesake_timer: asyncio.TimerHandle | None = None
 
@@ -79,16 +84,17 @@ class _LinkServer:
             self._refuse_namesake(remote)
             await socket.close(code=messages.CLOSE_SAME_NAME, message=b"same name")
             return
-        teller = asyncio.create_task(self._tell(socket), name=f"tell {hello.name}")
+        teller = asyncio.create_task(self._tell(socket, hello.name), name=f"tell {hello.name}")
         try:
-            await self._answer(socket)
+            await self._answer(socket, hello.name)
         finally:
             teller.cancel()
             await asyncio.gather(teller, return_exceptions=True)
 
-    async def _tell(self, socket: web.WebSocketResponse) -> None:
-        """Hello, then our camera's state now and on each change."""
+    async def _tell(self, socket: web.WebSocketResponse, peer: str) -> None:
+        """Hello, then our camera's state now and on each change, and what becomes of its asks."""
         told: messages.Status | None = None
+        answered = self._state.snapshot.asks.answered
         with contextlib.suppress(ConnectionError, RuntimeError):  # `_answer` sees it too
             await socket.send_str(messages.encode(messages.hello_of(self._state.snapshot)))
             async for snapshot in self._state.subscribe():
@@ -96,8 +102,18 @@ class _LinkServer:
                 if status != told:
                     await socket.send_str(messages.encode(status))
                     told = status
+                answer = snapshot.asks.answered
+                if answer is not None and answer != answered and answer.peer == peer:
+                    said = messages.Answer(
+                        step=answer.step,
+                        accepted=answer.accepted,
+                        reason=answer.reason,
+                        picture=answer.picture,
+                    )
+                    await socket.send_str(messages.encode(said))
+                answered = answer
 
-    async def _answer(self, socket: web.WebSocketResponse) -> None:
+    async def _answer(self, socket: web.WebSocketResponse, peer: str) -> None:
         budget = messages.Budget(_MESSAGES_PER_S)
         while True:
             async with asyncio.timeout(_PING_WITHIN_S):
@@ -109,6 +125,18 @@ class _LinkServer:
                 received = time.time()
                 pong = messages.Pong(sent=message.sent, received=received, answered=time.time())
                 await socket.send_str(messages.encode(pong))
+            elif isinstance(message, messages.Ask):
+                self._note(peer, message)
+
+    def _note(self, peer: str, ask: messages.Ask) -> None:
+        """For whoever decides about it: see `portal.healing.answering`."""
+        if time.monotonic() - self._asked_at < _ASK_EVERY_S:
+            return
+        self._asked_at = time.monotonic()
+        asks = self._state.snapshot.asks
+        number = asks.asked.number + 1 if asks.asked else 1
+        asked = PeerAsk(peer=peer, step=ask.step, reason=ask.reason, number=number)
+        self._state.update(asks=msgspec.structs.replace(asks, asked=asked))
 
     def _refuse_namesake(self, remote: str) -> None:
         self._state.raise_fault(
