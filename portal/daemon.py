@@ -31,6 +31,7 @@ from portal.peers.link import PeerLink
 from portal.picture import PictureCheck
 from portal.ports import listen_error
 from portal.privacy import Privacy
+from portal.publish.previews import Previews
 from portal.publish.service import Publishing
 from portal.publish.sound_service import SoundPublishing
 from portal.state import StateBoard
@@ -67,7 +68,9 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
         )
         await _serve(
             resources,
-            make_local_app(config, state, privacy, controls=controls),
+            make_local_app(
+                config, state, privacy, controls=controls, preview_password=credentials.preview
+            ),
             config.loopback,
             config.ports.kiosk,
             "kiosk",
@@ -93,16 +96,17 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
             "cameras": CameraInventory(config, state, store).run,
             "controls": controls.run,
             "publishing": Publishing(config, state, client, state_dir).run,
+            "previews": Previews(config, state, client, state_dir).run,
             "sound": SoundPublishing(config, state, client, state_dir).run,
             "peer link": PeerLink(config, state, directory).run,
             "picture check": PictureCheck(config, state).run,
             "discovery": Discovery(config, state, directory).run,
+            "healing": Healing(config, state, Reboot(store)).run,
+            "answers to the other site": Answering(config, state).run,
             "systemd": notifier.run,
         }
         await _run_services(services, stop)
 
-            "healing": Healing(config, state, Reboot(store)).run,
-            "answers to the other site": Answering(config, state).run,
 
 async def _run_services(
     services: dict[str, Callable[[], Awaitable[None]]], stop: asyncio.Event

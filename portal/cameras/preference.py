@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from portal.cameras.identity import (
@@ -12,7 +13,7 @@ from portal.cameras.identity import (
     matching,
     thing_of,
 )
-from portal.cameras.recognition import KnownCamera
+from portal.cameras.recognition import KnownCamera, slug
 from portal.config import CameraSection, VideoSection
 from portal.model import Camera, CameraFormat, Value
 
@@ -160,4 +161,9 @@ def listed(
 
 
 def _id_of(section: CameraSection) -> str:
-    return f"{section.source}-{section.name}"
+    """The section's name is a person's: what does not fit a path is told apart by a hash."""
+    wanted = f"{section.source}-{section.name}"
+    fits = slug(wanted)
+    if fits == wanted:
+        return fits
+    return f"{fits[:80]}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"

@@ -196,10 +196,10 @@ class Recognition:
 def _names(device: VideoDevice) -> list[str]:
     """Best first. They are part of MediaMTX paths: letters, digits, dot, dash, underscore."""
     kind = f"{device.vendor}-{device.model}" if device.vendor else device.driver or "video"
-    names = [_slug(f"{kind}-{device.serial}")] if has_real_serial(device.serial) else []
-    names.append(_slug(f"{kind}-{_place(device)}"))
+    names = [slug(f"{kind}-{device.serial}")] if has_real_serial(device.serial) else []
+    names.append(slug(f"{kind}-{_place(device)}"))
     if not device.is_usb:
-        names.append(_slug(f"{kind}-{_place(device)}-if{device.interface}-{device.index}"))
+        names.append(slug(f"{kind}-{_place(device)}-if{device.interface}-{device.index}"))
     return names
 
 
@@ -227,5 +227,6 @@ def _day(text: str) -> int:
         return 0
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """As a part of a MediaMTX path."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:100]

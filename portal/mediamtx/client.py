@@ -42,6 +42,10 @@ class _PathList(msgspec.Struct, frozen=True):
     items: tuple[PathInfo, ...] = ()
 
 
+class _SettingsList(msgspec.Struct, frozen=True):
+    items: tuple[dict[str, Any], ...] = ()
+
+
 class _SessionList(msgspec.Struct, frozen=True):
     items: tuple[WebRtcSession, ...] = ()
 
@@ -82,6 +86,11 @@ class MediaMtxClient:
         """A path's settings, defaults included; None when it was not added."""
         found = await self._call("GET", f"config/paths/get/{quote(name)}", absent_is_none=True)
         return None if found is None else _decoded(found, dict[str, Any])
+
+    async def configured_paths(self) -> dict[str, dict[str, Any]]:
+        """The settings of every path that was added."""
+        found = await self._call("GET", "config/paths/list?itemsPerPage=1000")
+        return {one["name"]: one for one in _decoded(found, _SettingsList).items}
 
     async def set_path(self, name: str, settings: Mapping[str, Any]) -> None:
         """Add the path, or replace its settings: its publisher is started anew if they differ."""

@@ -5,6 +5,7 @@ A web page in a browser of this box comes from loopback as we do, so an address 
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 import tempfile
@@ -18,6 +19,7 @@ from portal.errors import MediaServerError
 CREDENTIALS_NAME = "mediamtx-credentials.json"  # in the state directory
 API_USER = "portal"
 PUBLISH_USER = "publisher"
+PREVIEW_USER = "previewer"
 
 # MediaMTX takes an empty password for "any". These signs need no escape, in a URL or elsewhere.
 _Password = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{40,}$")]
@@ -29,6 +31,11 @@ class Credentials(msgspec.Struct, frozen=True):
 
     api: _Password
     publish: _Password
+
+    @property
+    def preview(self) -> str:
+        """Lets the daemon, which alone knows it, watch cameras that are not the site's own."""
+        return hmac.digest(self.api.encode(), b"preview", "sha256").hex()
 
     def __repr__(self) -> str:
         return "Credentials(…)"

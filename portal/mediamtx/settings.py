@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from portal.config import Config
-from portal.mediamtx.credentials import API_USER, PUBLISH_USER, Credentials
+from portal.mediamtx.credentials import API_USER, PREVIEW_USER, PUBLISH_USER, Credentials
 
 # MediaMTX expands variables in `runOnInit` and has no escape for "$": before it splits the line
 # in 1.12, after that in 1.20. A variable that holds the sign comes out right in both.
@@ -18,6 +18,10 @@ DOLLAR_VARIABLE = "PORTAL_DOLLAR"
 # Where the publisher, which inherits MediaMTX's environment, finds its password.
 PUBLISH_PASSWORD_VARIABLE = "PORTAL_PUBLISH_PASSWORD"  # noqa: S105 - its name
 
+PREVIEW_PATHS = "camera/"  # and the camera's id
+
+# The site's picture, `cam`, and what goes with it, `cam/…`; a regular expression of Go's.
+_PUBLISHED = r"~^cam(/|\z)"
 _LOOPBACK = "127.0.0.0/8,::1"
 
 # systemd speaks to the daemon with these, to nobody that the daemon starts.
@@ -45,12 +49,12 @@ def environment(
 def _users(credentials: Credentials) -> dict[str, str]:
     """Who may do what. The whole list: 1.12 adds the variables' users to those of its file, 1.20
     lays the first over the first. RTSP cannot compare with a hash in 1.12; the API can."""
-    api_hash = base64.b64encode(hashlib.sha256(credentials.api.encode()).digest()).decode()
     users = (
-        {"USER": "any", "PERMISSIONS_0_ACTION": "read"},
+        # What is published for the other site; nobody else's eyes are meant for the other cameras.
+        {"USER": "any", "PERMISSIONS_0_ACTION": "read", "PERMISSIONS_0_PATH": _PUBLISHED},
         {
             "USER": API_USER,
-            "PASS": f"sha256:{api_hash}",
+            "PASS": _hashed(credentials.api),
             "IPS": _LOOPBACK,
             "PERMISSIONS_0_ACTION": "api",
         },
@@ -60,12 +64,22 @@ def _users(credentials: Credentials) -> dict[str, str]:
             "IPS": _LOOPBACK,
             "PERMISSIONS_0_ACTION": "publish",
         },
+        {
+            "USER": PREVIEW_USER,
+            "PASS": _hashed(credentials.preview),
+            "PERMISSIONS_0_ACTION": "read",
+            "PERMISSIONS_0_PATH": f"~^{PREVIEW_PATHS}",
+        },
     )
     return {PUBLISH_PASSWORD_VARIABLE: credentials.publish} | {
         f"MTX_AUTHINTERNALUSERS_{number}_{key}": value
         for number, user in enumerate(users)
         for key, value in user.items()
     }
+
+
+def _hashed(password: str) -> str:
+    return f"sha256:{base64.b64encode(hashlib.sha256(password.encode()).digest()).decode()}"
 
 
 def _computed(config: Config) -> dict[str, str]:

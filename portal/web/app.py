@@ -10,6 +10,7 @@ from portal.privacy import Privacy
 from portal.state import StateBoard
 from portal.web.api import add_state_route
 from portal.web.cameras import add_cameras_routes
+from portal.web.choice import add_choice_route
 from portal.web.events import EventStreams
 from portal.web.faults import answer_faults
 from portal.web.files import add_kiosk_modules, add_kiosk_page
@@ -29,14 +30,16 @@ def make_local_app(
     state: StateBoard,
     privacy: Privacy | None = None,
     *,
+    preview_password: str = "",
     controls: CameraControls | None = None,
 ) -> web.Application:
     """For loopback: first page, kiosk, events, WHEP, health, metrics, API with the pause switch."""
     app, events = _make_app(config, state, is_local=True)
-    whep = WhepForwarder(config, state)
+    whep = WhepForwarder(config, state, preview_password=preview_password)
     whep.add_routes(app)
     add_kiosk_page(app)
     add_wish_routes(app, privacy or Privacy(config, state))
+    add_choice_route(app, state)
     if controls is not None:
         add_cameras_routes(app, state, controls)
     add_health_route(app, state)

@@ -46,7 +46,7 @@ class SnapshotCollector(Collector):
             "WHEP sessions of this box's pages, not closed",
             labels=["target"],
         )
-        for target in ("peer", "self"):
+        for target in ("peer", "self", "camera"):
             sessions.add_metric([target], self._whep.sessions.count(target))
         yield sessions
         offers = CounterMetricFamily(

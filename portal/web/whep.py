@@ -1,10 +1,14 @@
-"""`/whep/peer` and `/whep/self`: WHEP for the pages of this box, forwarded to the one who has the
-picture. Only signalling passes here; the media goes straight to the browser.
+"""`/whep/peer`, `/whep/sound`, `/whep/self`, `/whep/camera/<id>`: WHEP for the pages of this box,
+forwarded to the one who has the picture. Only signalling passes here; the media goes straight to
+the browser.
+
+`sound` is the other site's, which comes on a path of its own.
+`camera/<id>` is one of this site's cameras that is not published; asking for it starts it.
 
 Contract: draft-ietf-wish-whep. POST an offer → 201, answer, `Location: /whep/<target>/<id>`;
 PATCH that with candidates, DELETE it in the end. Faults are JSON `{"error", "remedy"}`:
-400 no SDP, 404 no peer or no picture or no such session, 413, 415, 502 unreachable or nonsense,
-504 slow.
+400 no SDP, 404 no peer, no picture, no sound or no such session, 413, 415, 502 unreachable or
+nonsense, 504 slow.
 """
 
 from __future__ import annotations
@@ -15,10 +19,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
-from aiohttp import web
+from aiohttp import encode_basic_auth, web
 from yarl import URL
 
 from portal.config import Config
+from portal.mediamtx.credentials import PREVIEW_USER
+from portal.mediamtx.settings import PREVIEW_PATHS
 from portal.state import StateBoard
 from portal.web.faults import RequestError
 from portal.web.sdp import FRAGMENT_TYPE, MAX_BYTES, OFFER_TYPE, is_fragment, is_session_description
@@ -28,6 +34,10 @@ from portal.web.whep_sessions import WhepSession, WhepSessions
 # Told to the page as the server told them: its ICE servers and the version of the session.
 _PASSED_ON = ("ETag", "Link", "Accept-Patch")
 _MAX_PASSED_ON = 16
+_TARGETS = rf"peer|sound|self|{PREVIEW_PATHS}[A-Za-z0-9._-]{{1,128}}"
+_PEER_PATHS = {"peer": "/cam/whep", "sound": "/cam/sound/whep"}
+# MediaMTX answers when the camera has started, or says after 8 s that it has not.
+_PREVIEW_TIMEOUT_S = 10.0
 # Refusals that are about what the page sent. Everything else unexpected is the server's mistake.
 _REFUSALS = frozenset({400, 405, 406, 409, 412, 415, 422, 428})
 
@@ -38,14 +48,17 @@ class Target(msgspec.Struct, frozen=True):
     word: str
     who: str
     endpoint: URL
+    headers: dict[str, str] = {}
+    timeout_s: float | None = None
 
 
 class WhepForwarder:
     """One per app; `lifespan` is its `cleanup_ctx`. Closing leaves sessions running: a restart of
     the daemon must not stop a picture."""
 
-    def __init__(self, config: Config, state: StateBoard) -> None:
+    def __init__(self, config: Config, state: StateBoard, *, preview_password: str = "") -> None:
         self._config = config
+        self._preview_password = preview_password
         self._state = state
         self._client: WhepClient | None = None
         self._asking: set[asyncio.Task[Any]] = set()
@@ -53,7 +66,8 @@ class WhepForwarder:
         self.offers: Counter[tuple[str, int]] = Counter()  # (target, status answered)
 
     def add_routes(self, app: web.Application) -> None:
-        endpoint, resource = "/whep/{target:peer|self}", "/whep/{target:peer|self}/{id}"
+        endpoint = f"/whep/{{target:{_TARGETS}}}"
+        resource = f"{endpoint}/{{id}}"
         app.router.add_route("OPTIONS", endpoint, self.on_options)
         app.router.add_post(endpoint, self.on_offer)
         app.router.add_patch(resource, self.on_candidates)
@@ -76,7 +90,7 @@ class WhepForwarder:
 
     async def on_options(self, request: web.Request) -> web.Response:
         target = self._target(request.match_info["target"])
-        reply = await self._ask("OPTIONS", target.endpoint, who=target.who)
+        reply = await self._ask("OPTIONS", target.endpoint, who=target.who, headers=target.headers)
         if reply.status not in {200, 204}:
             raise _refusal(target.who, reply)
         return _answer(204, reply, extra={"Accept-Post": OFFER_TYPE})
@@ -86,9 +100,9 @@ class WhepForwarder:
         try:
             response = await self._offer(request, word)
         except RequestError as fault:
-            self.offers[word, fault.status] += 1
+            self.offers[_kind(word), fault.status] += 1
             raise
-        self.offers[word, response.status] += 1
+        self.offers[_kind(word), response.status] += 1
         return response
 
     async def _offer(self, request: web.Request, word: str) -> web.Response:
@@ -103,7 +117,8 @@ class WhepForwarder:
             target.endpoint,
             who=target.who,
             body=offer,
-            headers={"Content-Type": OFFER_TYPE},
+            headers={"Content-Type": OFFER_TYPE, **target.headers},
+            timeout_s=target.timeout_s,
         )
         if reply.status != 201:
             raise _refusal(target.who, reply)
@@ -112,7 +127,7 @@ class WhepForwarder:
         resource = session_resource(target.endpoint, reply.headers.get("Location", ""))
         if resource is None:
             raise nonsense(target.who, "it names no session")
-        session_id = self.sessions.open(target=word, who=target.who, resource=resource)
+        session_id = self.sessions.open(target=_kind(word), who=target.who, resource=resource)
         return _answer(201, reply, extra={"Location": f"/whep/{word}/{session_id}"})
 
     async def on_candidates(self, request: web.Request) -> web.Response:
@@ -150,6 +165,8 @@ class WhepForwarder:
     def _target(self, word: str) -> Target:
         if word == "self":
             return Target(word, "this site's media server", URL(self._config.whep_url))
+        if word.startswith(PREVIEW_PATHS):
+            return self._preview(word)
         peer = self._state.snapshot.link.peer
         if peer is None or not peer.address:
             raise RequestError(
@@ -160,15 +177,34 @@ class WhepForwarder:
         who = (peer.title or peer.name)[:64]
         try:
             endpoint = URL.build(
-                scheme="http", host=peer.address, port=peer.whep_port, path="/cam/whep"
+                scheme="http", host=peer.address, port=peer.whep_port, path=_PEER_PATHS[word]
             )
         except ValueError as exc:
             raise nonsense(who, f"{peer.address[:64]!r} is no address") from exc
         return Target(word, who, endpoint)
 
+    def _preview(self, word: str) -> Target:
+        snapshot = self._state.snapshot
+        camera_id = word.removeprefix(PREVIEW_PATHS)
+        if camera_id not in {camera.id for camera in snapshot.cameras}:
+            raise RequestError(
+                404, "no such camera is plugged in", remedy="take an id from `cameras` of the state"
+            )
+        login = encode_basic_auth(PREVIEW_USER, self._preview_password)
+        elected = snapshot.elected
+        if elected is not None and elected.id == camera_id:
+            return Target(word, "this site's media server", URL(self._config.whep_url))
+        return Target(
+            word,
+            "this site's media server",
+            URL(self._config.whep_url).with_path(f"/{word}/whep"),
+            headers={"Authorization": login},
+            timeout_s=_PREVIEW_TIMEOUT_S,
+        )
+
     def _session(self, request: web.Request) -> tuple[str, WhepSession]:
         session_id = request.match_info["id"]
-        session = self.sessions.find(request.match_info["target"], session_id)
+        session = self.sessions.find(_kind(request.match_info["target"]), session_id)
         if session is None:
             raise _no_session()
         return session_id, session
@@ -181,15 +217,23 @@ class WhepForwarder:
         who: str,
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
+        timeout_s: float | None = None,
     ) -> Exchange:
         assert self._client is not None  # noqa: S101 - requests come between start and cleanup
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a handler runs in one
         self._asking.add(task)
         try:
-            return await self._client.ask(method, url, who=who, body=body, headers=headers)
+            return await self._client.ask(
+                method, url, who=who, body=body, headers=headers, timeout_s=timeout_s
+            )
         finally:
             self._asking.discard(task)
+
+
+def _kind(word: str) -> str:
+    """For the metrics: all previews are one."""
+    return word.partition("/")[0]
 
 
 async def _body(request: web.Request, content_type: str) -> bytes:

@@ -45,11 +45,13 @@ class WhepClient:
         who: str,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
     ) -> Exchange:
+        timeout = _TIMEOUT if timeout_s is None else ClientTimeout(total=timeout_s)
         try:
             # No redirect is followed: it could lead to a server that only this box can reach.
             async with self._session.request(
-                method, url, data=body, headers=headers, allow_redirects=False
+                method, url, data=body, headers=headers, allow_redirects=False, timeout=timeout
             ) as response:
                 body = await body_of(response, MAX_BYTES)
                 return Exchange(response.status, response.headers, response.content_type, body)

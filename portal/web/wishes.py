@@ -31,26 +31,27 @@ def add_wish_routes(app: web.Application, privacy: Privacy) -> None:
     """Each is in effect at once, and kept on the disk when it is answered."""
 
     async def post_camera(request: web.Request) -> web.Response:
-        wish = await _read(request, CameraWish, '{"paused": true}')
+        wish = await read_wish(request, CameraWish, '{"paused": true}')
         await privacy.pause(wish.paused, by=_BY)
-        return _done(wish)
+        return answer(wish)
 
     async def post_microphone(request: web.Request) -> web.Response:
-        wish = await _read(request, MicrophoneWish, '{"muted": true}')
+        wish = await read_wish(request, MicrophoneWish, '{"muted": true}')
         await privacy.mute(wish.muted, by=_BY)
-        return _done(wish)
+        return answer(wish)
 
     async def post_display(request: web.Request) -> web.Response:
-        wish = await _read(request, DisplayWish, '{"on": true}')
+        wish = await read_wish(request, DisplayWish, '{"on": true}')
         privacy.switch_display(wish.on, by=_BY)
-        return _done(wish)
+        return answer(wish)
 
     app.router.add_post("/api/v1/camera", post_camera)
     app.router.add_post("/api/v1/microphone", post_microphone)
     app.router.add_post("/api/v1/display", post_display)
 
 
-async def _read(request: web.Request, kind: type[Wish], example: str) -> Wish:
+async def read_wish(request: web.Request, kind: type[Wish], example: str) -> Wish:
+    """The JSON body. Raises `RequestError`."""
     # A form of a foreign page cannot send this type without asking first.
     if request.content_type != "application/json":
         raise RequestError(
@@ -61,8 +62,8 @@ async def _read(request: web.Request, kind: type[Wish], example: str) -> Wish:
     try:
         return msgspec.json.decode(await request.read(), type=kind)
     except msgspec.MsgspecError as exc:
-        raise RequestError(400, str(exc), remedy=f"send {example} or false") from exc
+        raise RequestError(400, str(exc), remedy=f"send {example}") from exc
 
 
-def _done(wish: msgspec.Struct) -> web.Response:
+def answer(wish: msgspec.Struct) -> web.Response:
     return web.Response(body=msgspec.json.encode(wish), content_type="application/json")

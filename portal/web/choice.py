@@ -1,0 +1,50 @@
+"""`POST /api/v1/cameras/choose`: which of the present cameras is this site's own."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+
+from portal.model import Snapshot
+from portal.state import StateBoard
+from portal.web.faults import RequestError
+from portal.web.wishes import answer, read_wish
+
+log = logging.getLogger(__name__)
+
+
+class ChoiceWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """None: whichever was plugged in first."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None
+
+
+def add_choice_route(app: web.Application, state: StateBoard) -> None:
+    async def post_choice(request: web.Request) -> web.Response:
+        wish = await read_wish(request, ChoiceWish, '{"id": "<camera id>"} or {"id": null}')
+        if wish.id is not None:
+            _check(wish.id, state.snapshot)
+        if wish.id != state.snapshot.chosen:
+            log.info("camera %s is chosen by its site", wish.id or "plugged in first")
+            state.update(chosen=wish.id or "")
+        return answer(wish)
+
+    app.router.add_post("/api/v1/cameras/choose", post_choice)
+
+
+def _check(camera_id: str, snapshot: Snapshot) -> None:
+    found = next((camera for camera in snapshot.cameras if camera.id == camera_id), None)
+    if found is None:
+        raise RequestError(
+            404, "no such camera is plugged in", remedy="take an id from `cameras` in /api/v1/state"
+        )
+    preferred = snapshot.cameras[0]
+    if found.rank != preferred.rank:
+        raise RequestError(
+            409,
+            f"the configuration prefers {preferred.name} to {found.name}",
+            remedy="change the order of [[cameras]] in portal.toml",
+        )
