@@ -7,6 +7,8 @@ import { LinkEvents } from './link-events.js';
 import { feed, picture } from './peer-picture.js';
 import { PictureAge } from './picture-age.js';
 import { PictureFeed } from './picture-feed.js';
+import { SoundLabels } from './sound-labels.js';
+import { SoundFeed } from './sound.js';
 import { StatsOverlay, rowsOf } from './stats-overlay.js';
 import { StatsReader } from './stats.js';
 import { deriveStatus } from './status.js';
@@ -17,6 +19,13 @@ import { keepAwake } from './wake-lock.js';
 
 const $ = (/** @type {string} */ id) => document.getElementById(id);
 const selfPicture = /** @type {HTMLVideoElement} */ ($('self'));
+
+const sound = new SoundFeed('/whep/sound', /** @type {HTMLAudioElement} */ ($('sound')));
+const soundLabels = new SoundLabels(
+  /** @type {HTMLElement} */ ($('sound-there')),
+  /** @type {HTMLElement} */ ($('sound-here')),
+);
+sound.addEventListener('change', () => render());
 
 const latency = new LatencyChooser();
 const age = new PictureAge();
@@ -41,6 +50,7 @@ function applyLatency() {
   if (receiver && receiver.jitterBufferTarget !== latency.targetMs) {
     receiver.jitterBufferTarget = latency.targetMs;
   }
+  sound.targetMs = latency.targetMs;
 }
 
 const lastPicture = new LastPicture(/** @type {HTMLCanvasElement} */ ($('last-picture')));
@@ -57,6 +67,7 @@ function render() {
   const { moving, lastFrameAt, fault } = feed;
   const refusal = fault?.status ? fault.message : '';
   view.render(deriveStatus({ snapshot, daemonLostAt, moving, lastFrameAt, refusal }, now), now);
+  soundLabels.render(snapshot, sound.blocked);
 }
 feed.addEventListener('change', () => {
   pursue();
@@ -75,6 +86,7 @@ events.addEventListener('snapshot', (event) => {
   applyLatency();
   if (before?.site.self_view !== snapshot.site.self_view) showSelf(snapshot.site.self_view === 'always');
   follow(before, snapshot);
+  listen(before, snapshot);
   render();
 });
 events.addEventListener('lost', () => {
@@ -110,6 +122,17 @@ function follow(before, now) {
   const cameUp = link.state === 'up' && old.state !== 'up';
   const cameLive = link.remote?.camera === 'live' && old.remote?.camera !== 'live';
   if (cameUp || cameLive) feed.hurry();
+}
+
+/** The other site is heard where both want it. While nobody says otherwise, sound goes on as it is.
+ * @param {Snapshot | null} before @param {Snapshot} now */
+function listen(before, { site, link }) {
+  const [old, peer] = [before?.link.peer, link.peer];
+  if (old && peer && addressOf(old) !== addressOf(peer)) sound.hold();
+  if (!site.sound) sound.hold();
+  else if (link.state !== 'up' || !link.remote) return;
+  else if (link.remote.microphone === 'on' && link.remote.camera !== 'paused') sound.start();
+  else sound.hold();
 }
 
 /** @param {import('./model.js').Peer} peer */
@@ -158,6 +181,7 @@ document.addEventListener('keydown', (event) => {
 });
 document.addEventListener('contextmenu', (event) => event.preventDefault());
 window.addEventListener('pagehide', () => {
+  sound.hold();
   feed.hold();
   selfFeed?.hold();
 });

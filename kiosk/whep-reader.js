@@ -33,14 +33,16 @@ export class WhepReader extends EventTarget {
   #candidates = [];
   #credentials = '';
   #media = '';
+  #kind;
 
-  /** @param {string} url the WHEP endpoint */
-  constructor(url) {
+  /** @param {string} url the WHEP endpoint @param {'video' | 'audio'} [kind] what to ask for */
+  constructor(url, kind = 'video') {
     super();
     this.#url = url;
+    this.#kind = kind;
   }
 
-  /** The receiver of the picture, for statistics and its jitter buffer. */
+  /** For statistics and the jitter buffer. */
   get receiver() {
     return this.#peer?.getReceivers()[0] ?? null;
   }
@@ -61,7 +63,7 @@ export class WhepReader extends EventTarget {
     const { signal } = this.#attempt;
     const peer = new RTCPeerConnection();
     this.#peer = peer;
-    peer.addTransceiver('video', { direction: 'recvonly' });
+    peer.addTransceiver(this.#kind, { direction: 'recvonly' });
     const on = { signal };
     peer.addEventListener('track', (event) => this.#tell('track', event), on);
     peer.addEventListener('icecandidate', (event) => this.#onCandidate(event), on);

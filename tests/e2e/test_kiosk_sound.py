@@ -1,0 +1,260 @@
+"""The other site is heard on the screen where both want it, in step with its picture."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from statistics import median
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from portal.config import MicrophoneSection
+from portal.model import CameraState, LinkState, MicrophoneState
+from portal.process import ChildProcess
+from portal.publish.sound import PATH, SoundSource, sound_argv
+from tests.e2e.kiosk_box import KioskBox, kiosk_box, media_server, open_page, until_state
+from tests.integration.streams import MOVING, publishing, until
+
+pytestmark = pytest.mark.timeout(90)
+
+TONE = ("-f", "lavfi", "-i", "sine=frequency=1000")
+# Bright and loud in the first tenth of each second of the wall clock: two ffmpegs, one clock.
+FLASH = (
+    "-f", "lavfi", "-i",
+    "color=black:s=320x180:r=30,realtime,setpts=RTCTIME/(TB*1000000)"
+    ",drawbox=color=white:t=fill:enable='lt(mod(t,1),0.1)',setpts=PTS-STARTPTS",
+)  # fmt: skip
+BEEP = (
+    "-f", "lavfi", "-i",
+    "sine=frequency=1000:sample_rate=48000:samples_per_frame=480,arealtime"
+    ",asetpts=RTCTIME/(TB*1000000),volume=eval=frame:volume='lt(mod(t,1),0.1)',asetpts=N/SR/TB",
+)  # fmt: skip
+
+# What is really played: the element's own stream, as loud as it is heard.
+LEVEL = """() => {
+    const audio = document.querySelector('#sound');
+    if (audio.paused || audio.muted || !audio.srcObject) return 0;
+    if (window.heardOf !== audio.srcObject) {
+        window.context ??= new AudioContext();
+        window.heardOf = audio.srcObject;
+        window.analyser = window.context.createAnalyser();
+        window.context.createMediaStreamSource(audio.srcObject).connect(window.analyser);
+    }
+    const samples = new Float32Array(window.analyser.fftSize);
+    window.analyser.getFloatTimeDomainData(samples);
+    return Math.max(...samples.map(Math.abs));
+}"""
+
+# Milliseconds by which each beep came after its flash.
+SYNC = """async (seconds) => {
+    const picture = document.querySelector('#picture');
+    const audio = document.querySelector('#sound');
+    const context = new AudioContext();
+    const analyser = context.createAnalyser();
+    analyser.fftSize = 256;
+    context.createMediaStreamSource(audio.srcObject).connect(analyser);
+    const canvas = new OffscreenCanvas(8, 8);
+    const pen = canvas.getContext('2d', {willReadFrequently: true});
+    const samples = new Float32Array(256);
+    const [flashes, beeps] = [[], []];
+    const onset = (list, now) => {
+        if (now - (list.at(-1) ?? -1e6) > 500) list.push(now);
+    };
+    const seen = (now, metadata) => {
+        pen.drawImage(picture, 0, 0, 8, 8);
+        if (pen.getImageData(4, 4, 1, 1).data[0] > 128) onset(flashes, now);
+        picture.requestVideoFrameCallback(seen);
+    };
+    picture.requestVideoFrameCallback(seen);
+    const ear = setInterval(() => {
+        analyser.getFloatTimeDomainData(samples);
+        if (Math.max(...samples.map(Math.abs)) > 0.02) onset(beeps, performance.now());
+    }, 4);
+    await new Promise((done) => setTimeout(done, seconds * 1000));
+    clearInterval(ear);
+    const whole = flashes.slice(1, -1);
+    return whole.map((at) => Math.min(...beeps.map((beep) => Math.abs(beep - at))) *
+        (beeps.some((beep) => beep >= at && beep < at + 500) ? 1 : -1));
+}"""
+
+
+@asynccontextmanager
+async def sounding(address: str, source: tuple[str, ...] = TONE) -> AsyncIterator[ChildProcess]:
+    """The other site's microphone, sent as its portal sends it."""
+    argv = sound_argv(
+        SoundSource(input=source),
+        microphone=MicrophoneSection(enabled=True),
+        ffmpeg="ffmpeg",
+        rtsp_url=f"rtsp://{address}:8554/{PATH}",
+    )
+    ffmpeg = await ChildProcess.spawn(argv, name="ffmpeg")
+    try:
+        yield ffmpeg
+    finally:
+        await ffmpeg.stop()
+
+
+def speak(box: KioskBox, microphone: MicrophoneState, **more: Any) -> None:
+    """What the other site says of its microphone."""
+    box.say(LinkState.UP, CameraState.LIVE, microphone=microphone, **more)
+
+
+async def level(page: Page) -> float:
+    heard: float = await page.evaluate(LEVEL)
+    return heard
+
+
+async def until_level(page: Page, is_right: bool) -> None:
+    async with asyncio.timeout(20):
+        while (await level(page) > 0.02) is not is_right:  # noqa: ASYNC110 - pages tell no event
+            await asyncio.sleep(0.05)
+
+
+async def label(page: Page, which: str) -> str:
+    return await page.inner_text(f"#sound-{which}")
+
+
+async def until_label(page: Page, which: str, text: str) -> None:
+    await page.wait_for_function(
+        "([which, text]) => document.querySelector(`#sound-${which}`).innerText === text",
+        arg=[which, text],
+        timeout=10_000,
+    )
+
+
+def sound_sessions(box: KioskBox) -> int:
+    return sum(request == ("POST", "/whep/sound") for request in box.requests)
+
+
+async def test_the_other_site_is_heard_only_where_both_sites_want_it(
+    loopback: str, browser: Browser
+) -> None:
+    async with (
+        media_server(loopback),
+        publishing(loopback, MOVING),
+        sounding(loopback),
+        kiosk_box(loopback) as box,
+    ):
+        speak(box, MicrophoneState.ON)
+        page = await open_page(browser, box)
+        await until_state(page, "live", within_s=20)
+        await asyncio.sleep(0.5)
+        assert sound_sessions(box) == 0, "not even asked for"
+        assert await page.evaluate("document.querySelector('#picture').muted")
+
+        box.change_site(sound=True)
+        await until_level(page, True)
+        await until_label(page, "there", "")
+
+        speak(box, MicrophoneState.MUTED)
+        await until_label(page, "there", "New York is muted")
+        await until_level(page, False)
+        speak(box, MicrophoneState.ON)
+        await until_level(page, True)
+        await until_label(page, "there", "")
+
+        box.change_site(sound=False)
+        await until_level(page, False)
+        asked = sound_sessions(box)
+        speak(box, MicrophoneState.OFF)
+        speak(box, MicrophoneState.ON)
+        await asyncio.sleep(0.5)
+        assert sound_sessions(box) == asked
+        assert await page.evaluate("document.querySelector('#self').muted")
+        await page.close()
+
+
+async def test_this_site_reads_that_it_is_muted(loopback: str, browser: Browser) -> None:
+    async with media_server(loopback), publishing(loopback, MOVING), kiosk_box(loopback) as box:
+        page = await open_page(browser, box)
+        await until_state(page, "live", within_s=20)
+        assert await label(page, "here") == ""
+        box.board.update(microphone=MicrophoneState.MUTED)
+        await until_label(page, "here", "You are muted")
+        box.board.update(microphone=MicrophoneState.ON)
+        await until_label(page, "here", "")
+        box.board.raise_fault("microphone", "the microphone is gone: plug it in again")
+        await until_label(page, "here", "Your microphone is off")
+        await page.close()
+
+
+async def test_sound_that_dies_is_heard_again_while_the_picture_goes_on(
+    loopback: str, browser: Browser
+) -> None:
+    async with (
+        media_server(loopback),
+        publishing(loopback, MOVING),
+        kiosk_box(loopback) as box,
+    ):
+        box.change_site(sound=True)
+        speak(box, MicrophoneState.ON)
+        page = await open_page(browser, box)
+        await until_state(page, "live", within_s=20)
+        async with sounding(loopback):
+            await until_level(page, True)
+        await until(lambda: sound_sessions(box) > 2)
+        async with sounding(loopback):
+            await until_level(page, True)
+        assert [request for request in box.requests if request == ("POST", "/whep/peer")] == [
+            ("POST", "/whep/peer")
+        ]
+        await page.close()
+
+
+async def test_a_browser_that_refuses_sound_shows_the_picture_and_says_so(
+    loopback: str, browser: Browser
+) -> None:
+    async with (
+        media_server(loopback),
+        publishing(loopback, MOVING),
+        sounding(loopback),
+        kiosk_box(loopback) as box,
+    ):
+        box.change_site(sound=True)
+        speak(box, MicrophoneState.ON)
+        page = await browser.new_page()
+        await page.add_init_script(
+            """window.refused = true;
+            const play = HTMLAudioElement.prototype.play;
+            HTMLMediaElement.prototype.play = function () {
+                return this.tagName === 'AUDIO' && window.refused
+                    ? Promise.reject(new DOMException('no', 'NotAllowedError'))
+                    : play.call(this);
+            };"""
+        )
+        await page.goto(box.url, wait_until="commit")
+        await until_state(page, "live", within_s=20)
+        await until_label(page, "there", "Press a key to hear")
+        await page.evaluate("window.refused = false")
+        await page.keyboard.press("x")
+        await until_label(page, "there", "")
+        await until_level(page, True)
+        await page.close()
+
+
+async def test_a_beep_and_a_flash_of_one_moment_come_within_80_ms(
+    loopback: str, browser: Browser
+) -> None:
+    async with (
+        media_server(loopback),
+        publishing(loopback, FLASH),
+        sounding(loopback, BEEP),
+        kiosk_box(loopback) as box,
+    ):
+        box.change_site(sound=True, latency="lowest")
+        speak(box, MicrophoneState.ON)
+        page = await open_page(browser, box)
+        await until_state(page, "live", within_s=20)
+        await until_level(page, True)
+        for latency in ("lowest", "smooth"):
+            box.change_site(latency=latency)
+            await asyncio.sleep(3)
+            late = await page.evaluate(SYNC, 8)
+            print(
+                f"{latency}: sound after picture by {median(late):.0f} ms", [round(x) for x in late]
+            )
+            assert abs(median(late)) < 80
+        await page.close()
