@@ -16,6 +16,7 @@ from tzlocal import get_localzone_name
 from portal import __version__
 from portal.cameras.controls import CameraControls
 from portal.cameras.inventory import CameraInventory
+from portal.cameras.wedged import WedgedCameras
 from portal.config import Config
 from portal.errors import ConfigError
 from portal.healing.answering import Answering
@@ -95,6 +96,7 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
             "privacy": privacy.run,
             "cameras": CameraInventory(config, state, store).run,
             "controls": controls.run,
+            "wedged cameras": WedgedCameras(state).run,
             "publishing": Publishing(config, state, client, state_dir).run,
             "previews": Previews(config, state, client, state_dir).run,
             "sound": SoundPublishing(config, state, client, state_dir).run,
