@@ -29,7 +29,7 @@ _unanswered: set[str] = set()  # nodes with a question that nobody waits for any
 class Device(Protocol):
     """Something to ask."""
 
-    def ask(self, request: int, data: Structure) -> None:
+    def ask(self, request: int, data: Structure, /) -> None:
         """Fill `data` with the answer. Raises `OSError`."""
 
 
@@ -39,7 +39,7 @@ class OpenedNode:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def ask(self, request: int, data: Structure) -> None:
+    def ask(self, request: int, data: Structure, /) -> None:
         # Structs of up to 1 KB, which all of ours are, are asked with the interpreter unlocked.
         while True:
             with contextlib.suppress(InterruptedError):
@@ -105,7 +105,9 @@ async def answer(
 
     threading.Thread(target=ask, name=f"asking {node}", daemon=True).start()
     try:
-        return await asyncio.wait_for(answered, within_s)
+        # Not wait_for(): in Python 3.11 it forgets that it was cancelled when the answer is there.
+        async with asyncio.timeout(within_s):
+            return await answered
     except TimeoutError as exc:
         if not has_returned:
             _unanswered.add(node)
