@@ -1,6 +1,7 @@
 """Keeps one ffmpeg alive and sending. MediaMTX runs this file as a path's `runOnInit` command.
 
-    python -I -S publisher.py --parent PID --status FILE --tag TAG -- ffmpeg … URL
+    python -I -S publisher.py --parent PID --status FILE --tag TAG [--device NODE]
+                              [--first-frame SECONDS] -- ffmpeg … URL
 
 Where the URL says $PORTAL_PUBLISH_PASSWORD, that variable's value is put in: ffmpeg takes it in no
 other way, so it shows in the list of processes, but not in what we write.
@@ -20,7 +21,8 @@ RESTART_S = 0.05  # after an ffmpeg that was healthy
 BACKOFF_FIRST_S = 0.25
 BACKOFF_CAP_S = 5.0
 HEALTHY_AFTER_S = 2.0  # of sending
-FIRST_FRAME_S = 10.0  # a camera may take 2 s to start, a network camera more
+FIRST_FRAME_S = 10.0  # unless told otherwise: a network camera may take long to answer
+DEVICE_EVERY_S = 0.1  # a look for one that is gone: a stat
 STALLED_S = 3.0
 STOP_GRACE_S = 0.6  # MediaMTX waits for us when it ends a path
 KEEP_LINES = 12
@@ -29,14 +31,15 @@ KEEP_LINES = 12
 SETPRIV = ("/usr/bin/setpriv", "/bin/setpriv")
 # The variable, as portal/mediamtx/settings.py calls it.
 PASSWORD = "PORTAL_PUBLISH_PASSWORD"  # noqa: S105 - its name
-# Frames are counted at its progress reports, twice a second.
-PROGRESS = ["-progress", "pipe:1", "-stats_period", "0.5", "-nostats"]
+# Frames are counted at its progress reports.
+PROGRESS = ["-progress", "pipe:1", "-stats_period", "0.25", "-nostats"]
 
 
 class Ffmpeg:
     """One run of it."""
 
-    def __init__(self, command: list[str], password: str) -> None:
+    def __init__(self, command: list[str], password: str, first_frame_s: float) -> None:
+        self._first_frame_s = first_frame_s
         self._password = password or "$" + PASSWORD  # an empty one would be found everywhere
         self.started = self.moved = time.monotonic()
         self.first_frame = 0.0
@@ -76,7 +79,7 @@ class Ffmpeg:
     @property
     def deadline(self) -> float:
         """When it counts as dead, unless a new frame shows."""
-        return self.moved + (STALLED_S if self.frames else FIRST_FRAME_S)
+        return self.moved + (STALLED_S if self.frames else self._first_frame_s)
 
     @property
     def fps(self) -> float:
@@ -127,12 +130,22 @@ class Publisher:
     """Runs ffmpeg again and again, and says in the status file how that goes."""
 
     def __init__(
-        self, command: list[str], *, password: str, parent: int, status: str, tag: str
+        self,
+        command: list[str],
+        *,
+        password: str,
+        parent: int,
+        status: str,
+        tag: str,
+        device: str = "",
+        first_frame_s: float = FIRST_FRAME_S,
     ) -> None:
         self._command = command
         self._password = password
         self._status = status
         self._tag = tag
+        self._device = device
+        self._first_frame_s = first_frame_s
         self._failures = 0
         self._told = self._state = self._why = ""
         self._said: list[str] = []
@@ -151,9 +164,11 @@ class Publisher:
 
     def run(self) -> None:
         while not self._stopping:
+            if not self._device_is_there():
+                return
             ffmpeg = None
             try:
-                ffmpeg = Ffmpeg(self._command, self._password)
+                ffmpeg = Ffmpeg(self._command, self._password, self._first_frame_s)
             except OSError as exc:
                 why = f"{self._command[0]}: {exc.strerror}"
             else:
@@ -163,10 +178,23 @@ class Publisher:
                     return
             self._why, self._said = why, ffmpeg.lines if ffmpeg else []
             self._failures = 1 if ffmpeg and ffmpeg.is_healthy else self._failures + 1
-            self._write("waiting", ffmpeg)
+            self._write("waiting", None)
             self._log()
             if self._sleep(self._delay()):
                 return
+
+    def _device_is_there(self) -> bool:
+        """Wait for the camera's node: an ffmpeg without it fails, again and again. False when we
+        are to end. A camera that is pulled out ends ffmpeg with exit code 0."""
+        if not self._device or os.path.exists(self._device):  # noqa: PTH110 - as in _write
+            return True
+        self._why, self._said, self._failures = f"{self._device} is gone", [], 0
+        self._write("gone", None)
+        self._log()
+        while not self._sleep(DEVICE_EVERY_S):
+            if os.path.exists(self._device):  # noqa: PTH110 - as in _write
+                return True
+        return False
 
     def _delay(self) -> float:
         if self._failures <= 1:
@@ -202,7 +230,7 @@ class Publisher:
                 return f"ffmpeg ended: {ffmpeg.end(0)}"
             if time.monotonic() > ffmpeg.deadline:
                 ffmpeg.end(0)
-                waited = STALLED_S if ffmpeg.frames else FIRST_FRAME_S
+                waited = STALLED_S if ffmpeg.frames else self._first_frame_s
                 return f"no new frame for {waited:.0f} s"
 
     def _tell_progress(self, ffmpeg: Ffmpeg) -> None:
@@ -272,6 +300,8 @@ def main(arguments: list[str]) -> int:
             parent=int(options["--parent"]),
             status=options["--status"],
             tag=options["--tag"],
+            device=options.get("--device", ""),
+            first_frame_s=float(options.get("--first-frame", FIRST_FRAME_S)),
         ).run()
     except ProcessLookupError:  # MediaMTX is gone already
         return 1

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import time
 from pathlib import Path
 
+from portal.cameras import v4l2
 from portal.config import Config
 from portal.errors import PortalError
 from portal.mediamtx.client import MediaMtxClient, NoAnswerError
-from portal.model import Camera, CameraState, CameraStatus, MediaServerState, Snapshot
-from portal.publish.command import publish_url, publisher_line, tag
-from portal.publish.encoder import encoder_argv
-from portal.publish.explain import PublisherStatus, explanation, parse_status
-from portal.publish.ffmpeg import find_ffmpeg
+from portal.model import (
+    Camera,
+    CameraState,
+    CameraStatus,
+    MediaServerState,
+    PictureState,
+    Snapshot,
+)
+from portal.publish.codecs import COPY
+from portal.publish.command import publisher_line, tag
+from portal.publish.encoder import Plan
+from portal.publish.ending import end_publisher
+from portal.publish.explain import Explanation, PublisherStatus, explained, parse_status
+from portal.publish.preparing import Preparation
 from portal.state import StateBoard
+from portal.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -26,27 +38,39 @@ _POLL_LIVE_S = 1.0
 _POLL_STARTING_S = 0.1
 _POLL_FAULT_S = 0.5
 _POLL_IDLE_S = 3.0  # nothing to publish: only somebody else's change could bring the path back
+_POLL_PAUSED_S = 0.25  # until MediaMTX has forgotten the path
 _PATIENT_FAILURES = 3  # the first may find the camera still held by the ffmpeg before
+_COPY_FAILURES = 2  # then its pictures are encoded instead
 _PUBLISHER_WITHIN_S = 5.0  # 0.04 s when the machine is idle
+# With these it is not the copying that fails.
+_NOT_FOR_COPYING = {"busy", "denied", "bandwidth", "gone"}
 
 
 class Publishing:
-    """The only writer of `state.camera`. Follows `cameras`, `paused` and `media_server`."""
+    """The only writer of `state.camera`. Follows `cameras`, `chosen`, `paused`, `media_server`
+    and `publisher_restarts`; `picture` where the camera's own H.264 is copied."""
 
     def __init__(
         self, config: Config, state: StateBoard, client: MediaMtxClient, state_dir: Path
     ) -> None:
-        self._config = config
         self._state = state
         self._client = client
         self._status_path = state_dir / f"publisher.{PATH}"
+        self._preparation = Preparation(config, Store(state_dir))
         # What MediaMTX was last told: the generation, and the line, "" for no path.
         self._told: tuple[int, str] | None = None
         self._told_at = 0.0
-        self._argv: tuple[Camera, list[str]] | None = None
+        self._plan: tuple[Camera, Plan] | None = None
+        self._restarts = state.snapshot.publisher_restarts
 
     async def run(self) -> None:
         """Never returns."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(), name="publishing")
+            group.create_task(self._stay_paused(), name="pause")
+            group.create_task(self._follow_encoders(), name="encoders")
+
+    async def _follow(self) -> None:
         while True:
             snapshot = self._state.snapshot
             try:
@@ -59,6 +83,22 @@ class Publishing:
                 pause = _POLL_FAULT_S
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed(_basis(snapshot)), pause)
+
+    async def _stay_paused(self) -> None:
+        """A pause waits for nobody: not for a MediaMTX that hangs, nor for an ffmpeg that does.
+        Repeated until the path is gone, since MediaMTX brings a dead publisher back."""
+        while True:
+            await self._state.wait_for(lambda snapshot: snapshot.paused)
+            end_publisher(self._status_path)
+            if self._told is not None and self._told[1] == "":
+                await self._state.wait_for(lambda snapshot: not snapshot.paused)
+            else:
+                await asyncio.sleep(_POLL_PAUSED_S)
+
+    async def _follow_encoders(self) -> None:
+        while True:
+            if await self._preparation.prove():
+                self._plan = None
 
     async def _changed(self, basis: object) -> None:
         await self._state.wait_for(lambda snapshot: _basis(snapshot) != basis)
@@ -77,23 +117,45 @@ class Publishing:
         if camera is None:
             await self._tell(server.generation, "")
             return _POLL_IDLE_S
-        argv = await self._encoder(camera)
-        line = publisher_line(argv, parent=server.pid, status=self._status_path)
+        if snapshot.publisher_restarts != self._restarts:
+            self._restarts = snapshot.publisher_restarts
+            await self._end()
+        plan = await self._prepared(camera, snapshot)
+        if plan is None:
+            return 0
+        line = publisher_line(
+            plan.argv, parent=server.pid, status=self._status_path, device=camera.device
+        )
         await self._tell(server.generation, line)
-        return await self._look(camera, tag(argv))
+        return await self._look(camera, plan)
 
-    async def _encoder(self, camera: Camera) -> list[str]:
-        if self._argv is None or self._argv[0] != camera:
-            ffmpeg = await asyncio.to_thread(find_ffmpeg, self._config.video.ffmpeg)
-            argv = encoder_argv(
-                camera,
-                video=self._config.video,
-                title=self._config.title,
-                ffmpeg=ffmpeg,
-                rtsp_url=publish_url(self._config.rtsp_url),
-            )
-            self._argv = (camera, argv)
-        return self._argv[1]
+    async def _prepared(self, camera: Camera, snapshot: Snapshot) -> Plan | None:
+        """How to publish it; None when something else is wanted before that is known."""
+        if self._plan is None or self._plan[0] != camera:
+            self._plan = None
+            self._show(CameraState.STARTING, camera)
+
+            async def free() -> None:
+                await self._tell(snapshot.media_server.generation, "")
+
+            preparing = asyncio.create_task(self._preparation.plan_for(camera, free=free))
+            changed = asyncio.create_task(self._changed(_basis(snapshot)))
+            try:
+                await asyncio.wait({preparing, changed}, return_when=asyncio.FIRST_COMPLETED)
+                if preparing.done():
+                    self._plan = (camera, preparing.result())
+            finally:
+                preparing.cancel()
+                changed.cancel()
+                await asyncio.gather(preparing, changed, return_exceptions=True)
+        return self._plan[1] if self._plan else None
+
+    async def _end(self) -> None:
+        """The publisher, whatever state it is in; the next step starts a new one."""
+        log.info("camera: the publisher is started anew")
+        end_publisher(self._status_path)
+        self._told = None
+        await self._client.delete_path(PATH)
 
     async def _tell(self, generation: int, line: str) -> None:
         """Make the path run `line`; none for "". One that runs it already is left in peace: it may
@@ -114,18 +176,25 @@ class Publishing:
             self._status_path.unlink(missing_ok=True)  # an older publisher's
         await self._client.set_path(PATH, {"runOnInit": line, "runOnInitRestart": True})
 
-    async def _look(self, camera: Camera, wanted: str) -> float:
+    async def _look(self, camera: Camera, plan: Plan) -> float:
         """See what became of it."""
         path = await self._client.path(PATH)
         if path is None:
             self._told = None  # MediaMTX forgot it
             return _POLL_STARTING_S
         if path.ready:
+            if plan.encoder == COPY and _shows_nothing(self._state.snapshot):
+                self._stop_copying(camera, "a screen decodes nothing of it")
+                return 0
             self._show(CameraState.LIVE, camera)
             return _POLL_LIVE_S
+        return await self._look_at_publisher(camera, plan)
+
+    async def _look_at_publisher(self, camera: Camera, plan: Plan) -> float:
+        """There is no picture yet, or no more."""
         status = self._read_status()
         since_told = time.monotonic() - self._told_at
-        if status is None or status.tag != wanted:
+        if status is None or status.tag != tag(plan.argv):
             if since_told > _PUBLISHER_WITHIN_S:
                 self._show(CameraState.FAULT, camera, "the publisher does not start")
                 return _POLL_FAULT_S
@@ -134,11 +203,34 @@ class Publishing:
             await self._client.delete_path(PATH)
             self._told = None
             return 0
-        elif _is_fault(status):
-            self._show(CameraState.FAULT, camera, explanation(status, camera.source))
-            return _POLL_FAULT_S
+        elif status.failures or status.state == "gone":
+            return await self._explain(camera, plan, status)
         self._show(CameraState.STARTING, camera)
         return _POLL_STARTING_S
+
+    async def _explain(self, camera: Camera, plan: Plan, status: PublisherStatus) -> float:
+        """Its ffmpeg ended, perhaps not for the first time."""
+        is_compressed = plan.delivers.startswith(("MJPG", "JPEG", "H264"))
+        meant = explained(status, camera.source, is_compressed=is_compressed)
+        if (
+            plan.encoder == COPY
+            and status.failures >= _COPY_FAILURES
+            and meant.cause not in _NOT_FOR_COPYING
+        ):
+            self._stop_copying(camera, meant.words)
+            return 0
+        if not _is_fault(status):
+            self._show(CameraState.STARTING, camera)
+            return _POLL_STARTING_S
+        shown = self._state.snapshot.camera
+        if meant.cause != "busy" or (shown.camera, shown.cause) != (camera, meant.cause):
+            meant = await asyncio.to_thread(_named, meant, camera)
+            self._show(CameraState.FAULT, camera, meant.words, meant.cause)
+        return _POLL_FAULT_S
+
+    def _stop_copying(self, camera: Camera, reason: str) -> None:
+        self._preparation.distrust_copy(camera, reason)
+        self._plan = None
 
     def _read_status(self) -> PublisherStatus | None:
         try:
@@ -150,15 +242,28 @@ class Publishing:
         if snapshot.paused:
             self._show(CameraState.PAUSED, snapshot.elected)
         else:
+            self._preparation.camera_left()
             self._show(CameraState.ABSENT, None)
 
-    def _show(self, state: CameraState, camera: Camera | None, detail: str = "") -> None:
+    def _show(
+        self, state: CameraState, camera: Camera | None, detail: str = "", cause: str = ""
+    ) -> None:
         shown = self._state.snapshot.camera
-        if (shown.state, shown.camera, shown.detail) == (state, camera, detail):
-            return
-        self._state.update(
-            camera=CameraStatus(state=state, camera=camera, detail=detail, since=time.time())
+        plan = self._plan[1] if self._plan and self._plan[0] == camera else Plan(argv=())
+        is_same = (shown.state, shown.camera, shown.detail) == (state, camera, detail)
+        status = CameraStatus(
+            state=state,
+            camera=camera,
+            detail=detail,
+            since=shown.since if is_same else time.time(),
+            delivers=plan.delivers,
+            encoder=plan.encoder,
+            note=plan.note,
+            cause=cause,
         )
+        self._state.update(camera=status)
+        if is_same:
+            return
         level = logging.WARNING if state is CameraState.FAULT else logging.INFO
         name = camera.name if camera else "none"
         log.log(level, "camera %s: %s%s", name, state.value, f": {detail}" if detail else "")
@@ -171,14 +276,34 @@ def _wanted(snapshot: Snapshot) -> Camera | None:
 def _basis(snapshot: Snapshot) -> tuple[object, ...]:
     """What a decision rests on."""
     server = snapshot.media_server
-    known = snapshot.cameras_known
-    return (_wanted(snapshot), known, snapshot.paused, server.state, server.generation)
+    return (
+        _wanted(snapshot),
+        snapshot.cameras_known,
+        snapshot.paused,
+        snapshot.publisher_restarts,
+        server.state,
+        server.generation,
+    )
+
+
+def _shows_nothing(snapshot: Snapshot) -> bool:
+    """A look found the path there, and not one picture in it."""
+    picture = snapshot.picture
+    return picture.state is PictureState.STALLED and not picture.width
 
 
 def _is_fault(status: PublisherStatus) -> bool:
-    """Worth a word: a silent camera at once, since each try takes 10 s."""
-    silent = status.failures > 0 and status.why.startswith("no new frame")
-    return silent or status.failures >= _PATIENT_FAILURES
+    """Worth a word: a silent camera at once, since each try takes seconds."""
+    at_once = status.state == "gone" or status.why.startswith("no new frame")
+    return at_once or status.failures >= _PATIENT_FAILURES
+
+
+def _named(meant: Explanation, camera: Camera) -> Explanation:
+    """With who holds the camera, or the group that may open it. Blocking: it reads /proc."""
+    number = {"busy": errno.EBUSY, "denied": errno.EACCES}.get(meant.cause)
+    if number is None or camera.source != "usb":
+        return meant
+    return Explanation(str(v4l2.explained(OSError(number, ""), camera.device)), meant.cause)
 
 
 def _is_alive(pid: int) -> bool:

@@ -1,0 +1,143 @@
+"""Whether a camera's own H.264 can be sent as it is: looked at once, remembered with the reason."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from portal.errors import ProcessError, StoreError
+from portal.model import Camera, Value
+from portal.process import ChildProcess
+from portal.publish.encoder import QUIET, v4l2_input
+from portal.publish.formats import ChosenFormat
+from portal.publish.stream import misfit, stream_facts
+from portal.store import Store
+
+log = logging.getLogger(__name__)
+
+# A screen that joins waits for the next keyframe.
+KEYFRAME_GAP_S = 2.0
+# Long enough for two keyframes that are that far apart; the picture waits for it, once per camera.
+LOOK_S = 3.0
+_OPENING_S = 5.0  # stream-on takes 0.6 s
+_KEPT = 50  # cameras
+_DOCUMENT = "h264"
+
+
+class Verdict(Value, frozen=True):
+    """Of one camera in one format. `reason` is "" when its H.264 can be copied."""
+
+    camera: str
+    width: int
+    height: int
+    rate: float
+    reason: str = ""
+
+
+class Verdicts(msgspec.Struct, frozen=True):
+    """The document."""
+
+    verdicts: tuple[Verdict, ...] = ()
+
+
+class Copying:
+    """What is known of the cameras' own H.264."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[tuple[str, int, int, float], str] | None = None
+        self._distrusted: dict[tuple[str, int, int, float], str] = {}
+
+    async def reason_against(
+        self,
+        camera: Camera,
+        form: ChosenFormat,
+        *,
+        ffmpeg: str,
+        free: Callable[[], Awaitable[None]],
+    ) -> str:
+        """ "" when `form` can be copied, else why not. May look at the camera for three seconds,
+        in which nobody else can open it, `free` being called before; cancelling ends the look at
+        once."""
+        key = _key(camera, form)
+        if self._known is None:
+            self._known = await asyncio.to_thread(self._load)
+        if key in self._distrusted:
+            return self._distrusted[key]
+        if key not in self._known:
+            await free()
+            try:
+                self._known[key] = await _look(camera, form, ffmpeg=ffmpeg)
+            except ProcessError as exc:  # busy, pulled: nothing was learned of the camera
+                self._distrusted[key] = f"it could not be looked at: {exc.message}"
+                return self._distrusted[key]
+            log.info("H.264 of %s: %s", camera.name, self._known[key] or "can be copied")
+            await asyncio.to_thread(self._save)
+        return self._known[key]
+
+    def distrust(self, camera: Camera, form: ChosenFormat, reason: str) -> None:
+        """It failed in use: not copied again until `forget` or the daemon's next start."""
+        log.warning("H.264 of %s is no longer copied: %s", camera.name, reason)
+        self._distrusted[_key(camera, form)] = reason
+
+    def forget(self) -> None:
+        """The camera is gone: the next plug may go better."""
+        self._distrusted.clear()
+
+    def _load(self) -> dict[tuple[str, int, int, float], str]:
+        try:
+            document = self._store.load(_DOCUMENT, Verdicts)
+        except StoreError as exc:
+            log.warning("%s", exc)
+            document = Verdicts()
+        return {
+            (one.camera, one.width, one.height, one.rate): one.reason for one in document.verdicts
+        }
+
+    def _save(self) -> None:
+        kept = [*(self._known or {}).items()][-_KEPT:]
+        verdicts = tuple(
+            Verdict(camera=key[0], width=key[1], height=key[2], rate=key[3], reason=reason)
+            for key, reason in kept
+        )
+        try:
+            self._store.save(_DOCUMENT, Verdicts(verdicts=verdicts))
+        except StoreError as exc:  # it is looked at again after the next start
+            log.warning("%s", exc)
+
+
+def _key(camera: Camera, form: ChosenFormat) -> tuple[str, int, int, float]:
+    return (camera.id, form.width, form.height, round(form.rate, 3))
+
+
+async def _look(camera: Camera, form: ChosenFormat, *, ffmpeg: str) -> str:
+    """Why not; "" when it fits. Raises `ProcessError` when it could not be seen."""
+    with tempfile.TemporaryDirectory(prefix="portal-") as folder:
+        piece = Path(folder) / "piece.ts"
+        await _record(camera, form, ffmpeg=ffmpeg, piece=piece)
+        facts = await stream_facts(piece)
+    if facts.seconds < LOOK_S / 2 and facts.frames:
+        raise ProcessError(f"it sent {facts.seconds:.1f} s of {LOOK_S:g} s")
+    return misfit(facts, width=form.width, height=form.height, keyframe_gap_s=KEYFRAME_GAP_S)
+
+
+async def _record(camera: Camera, form: ChosenFormat, *, ffmpeg: str, piece: Path) -> None:
+    argv = [ffmpeg, *QUIET, *v4l2_input(camera.device, form), "-map", "0:v:0", "-an"]
+    argv += ["-t", f"{LOOK_S:g}", "-c:v", "copy", "-f", "mpegts", str(piece)]
+    child = await ChildProcess.spawn(argv, name="look at H.264")
+    try:
+        async with asyncio.timeout(LOOK_S + _OPENING_S):
+            code = await child.wait()
+    except TimeoutError as exc:
+        raise ProcessError(f"it sent nothing for {LOOK_S + _OPENING_S:g} s") from exc
+    finally:
+        # Nothing to flush, and a pause may wait for it.
+        await asyncio.shield(child.stop(grace_s=0))
+    if code:
+        words = child.last_lines[-1] if child.last_lines else f"exit code {code}"
+        raise ProcessError(words, last_lines=child.last_lines)

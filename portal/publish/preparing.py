@@ -1,0 +1,91 @@
+"""From a camera to the way it is published: asks the machine and the camera what `plan` must
+know, and remembers the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from portal.config import Config
+from portal.errors import PortalError
+from portal.model import Camera
+from portal.publish.codecs import X264, Encoder
+from portal.publish.command import publish_url
+from portal.publish.copying import Copying
+from portal.publish.encoder import Plan, plan
+from portal.publish.encoders import Encoders
+from portal.publish.ffmpeg import find_ffmpeg
+from portal.publish.formats import copyable_format
+from portal.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Preparation:
+    """One per published path."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self._config = config
+        self._copying = Copying(store)
+        self._encoders = Encoders(store, config.video)
+        self._encoder: Encoder | None = None  # None: not asked for yet
+        self._to_prove = asyncio.Event()
+
+    async def plan_for(self, camera: Camera, *, free: Callable[[], Awaitable[None]]) -> Plan:
+        """Some milliseconds; the first time that a camera offers H.264, three seconds of looking
+        at it, before which `free` must make whoever of us has it open let go. Raises
+        `ProcessError`."""
+        video = self._config.video
+        ffmpeg = await asyncio.to_thread(find_ffmpeg, video.ffmpeg)
+        if self._encoder is None:
+            self._encoder = await self._encoders.remembered(ffmpeg)
+        if self._encoder is None:
+            self._encoder = Encoder()  # the picture does not wait for the trial
+            self._to_prove.set()
+        notes = []
+        copied = copyable_format(camera, video)
+        if copied is not None:
+            reason = await self._copying.reason_against(camera, copied, ffmpeg=ffmpeg, free=free)
+            if reason:
+                notes.append(f"its H.264 is not copied: {reason}")
+                copied = None
+        elif video.encoder not in {"auto", "x264"} and self._encoder.name == X264:
+            notes.append(f'video.encoder = "{video.encoder}" does not work here')
+        made = plan(
+            camera,
+            video=video,
+            title=self._config.title,
+            ffmpeg=ffmpeg,
+            rtsp_url=publish_url(self._config.rtsp_url),
+            encoder=self._encoder,
+            copied=copied,
+            cores=len(os.sched_getaffinity(0)),
+        )
+        return msgspec.structs.replace(made, note="; ".join(filter(None, [made.note, *notes])))
+
+    def distrust_copy(self, camera: Camera, reason: str) -> None:
+        """Its copied H.264 gave no picture: the next plan encodes."""
+        copied = copyable_format(camera, self._config.video)
+        if copied is not None:
+            self._copying.distrust(camera, copied, reason)
+
+    def camera_left(self) -> None:
+        """The next plug may go better."""
+        self._copying.forget()
+
+    async def prove(self) -> bool:
+        """Wait until hardware is found that was not tried, and try it. Whether plans change."""
+        await self._to_prove.wait()
+        self._to_prove.clear()
+        try:
+            ffmpeg = await asyncio.to_thread(find_ffmpeg, self._config.video.ffmpeg)
+            found = await self._encoders.prove(ffmpeg)
+        except PortalError as exc:
+            log.warning("encoders cannot be tried: %s", exc)
+            return False
+        before, self._encoder = self._encoder, found
+        return found != before
