@@ -106,6 +106,47 @@ async def test_a_hung_mediamtx_is_replaced(config: Config, state_dir: Path) -> N
         assert not psutil.pid_exists(first)
 
 
+async def test_mediamtx_is_started_again_when_the_other_site_asked_for_it(
+    config: Config, state_dir: Path
+) -> None:
+    state = new_board()
+    async with media_server(config, state, state_dir):
+        first = await ready(state)
+        began = time.monotonic()
+        state.update(media_server_restarts=1)
+        assert await ready(state, generation=2) != first
+        print(f"MediaMTX: asked to ready again {time.monotonic() - began:.3f} s")
+        assert not psutil.pid_exists(first)
+        assert state.snapshot.faults == ()
+
+
+async def test_a_units_mediamtx_is_ended_for_its_unit_to_start_it_again(
+    config: Config, state_dir: Path
+) -> None:
+    file = state_dir / "portal.toml"
+    file.write_text(f'[site]\nname = "dublin"\naddress = "{config.site.address}"\n')
+    units: list[subprocess.Popen[bytes]] = []
+
+    def start_unit() -> None:
+        argv = [sys.executable, "-m", "portal", "--config", str(file), "media-server", "run"]
+        units.append(subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+    state = new_board()
+    try:
+        start_unit()
+        await until((state_dir / "mediamtx.json").exists)
+        async with media_server(config, state, state_dir):
+            assert await ready(state) == units[0].pid
+            state.update(media_server_restarts=1)
+            await until(lambda: units[0].poll() is not None)
+            start_unit()  # Restart=always
+            assert await ready(state, generation=2) == units[1].pid
+    finally:
+        for unit in units:
+            unit.terminate()
+            unit.wait()
+
+
 async def test_a_new_daemon_adopts_the_mediamtx_of_the_one_that_crashed(
     config: Config, state_dir: Path
 ) -> None:
