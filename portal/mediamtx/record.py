@@ -15,6 +15,8 @@ from portal.errors import MediaServerError
 from portal.mediamtx.running import RunningProcess, boot_id
 
 RECORD_NAME = "mediamtx.json"  # in the state directory
+# All are equally long, so that one takes the place of another where no byte more fits.
+_BYTES = 512
 
 
 @contextlib.contextmanager
@@ -48,14 +50,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             return None
 
     def write(self, path: Path) -> None:
-        """Whole or not at all. Raises `MediaServerError`."""
+        """Whole or not at all; on a full disk over the record before. Raises `MediaServerError`."""
+        data = msgspec.json.encode(self).ljust(_BYTES)
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            partial.write_bytes(msgspec.json.encode(self))
-            partial.replace(path)
+            try:
+                partial.write_bytes(data)
+                partial.replace(path)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    partial.unlink()
+                with path.open("r+b", buffering=0) as before:
+                    before.write(data)
         except OSError as exc:
-            with contextlib.suppress(OSError):
-                partial.unlink()
             raise MediaServerError(
                 f"{path} cannot be written: {exc.strerror}", remedy="check the state directory"
             ) from exc

@@ -16,6 +16,7 @@ from portal.errors import PeerError
 from portal.model import Peer, RemoteSite
 from portal.peers import messages, untrusted
 from portal.peers.clock import ClockFilter, Sample, sample
+from portal.peers.resolver import LastAnswerResolver
 
 REMEDY_SAME_NAME = "give each its own site.name in portal.toml, and check the peer's address"
 
@@ -49,7 +50,10 @@ def client_session() -> aiohttp.ClientSession:
     tracing = aiohttp.TraceConfig()
     tracing.on_request_redirect.append(_refuse_redirect)
     return aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[tracing], trust_env=False
+        connector=aiohttp.TCPConnector(resolver=LastAnswerResolver()),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[tracing],
+        trust_env=False,
     )
 
 

@@ -12,6 +12,7 @@ from yarl import URL
 
 import portal
 from portal.bounded import TooLargeError, body_of
+from portal.peers.resolver import LastAnswerResolver
 from portal.web.faults import RequestError
 from portal.web.sdp import MAX_BYTES
 
@@ -86,7 +87,12 @@ def nonsense(who: str, what: str) -> RequestError:
 async def open_client() -> AsyncIterator[WhepClient]:
     """One per app: it keeps connections, so that the PATCH after a POST needs no new one."""
     async with ClientSession(
-        connector=TCPConnector(keepalive_timeout=_KEEPALIVE_S, limit=32, limit_per_host=16),
+        connector=TCPConnector(
+            keepalive_timeout=_KEEPALIVE_S,
+            limit=32,
+            limit_per_host=16,
+            resolver=LastAnswerResolver(),
+        ),
         cookie_jar=DummyCookieJar(),
         timeout=_TIMEOUT,
         # Compressed answers would have to be bounded twice; SDP is small.

@@ -1,4 +1,4 @@
-"""One site as a machine runs it: the daemon, restarted as systemd would, and its processes."""
+"""One site as a machine runs it: the daemon and MediaMTX, each restarted as its unit would."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,21 +27,18 @@ _WATCHDOG_S = 10.0
 class Box:
     """`async with box.running()`: the daemon is up, and again whenever it ended."""
 
-    def __init__(self, machine: Machine, config: str, folder: Path, *, version: str = "") -> None:
+    def __init__(self, machine: Machine, config: str, folder: Path) -> None:
         self.machine = machine
         self.name = folder.name
         self._folder = folder
         self._state_dir = folder / "state"
-        self._state_dir.mkdir(parents=True)
+        self._state_dir.mkdir(parents=True, exist_ok=True)
         self._config = folder / "portal.toml"
         self._config.write_text(config)
         self._lines: list[str] = []
         self._daemon: ChildProcess | None = None
-        self._keeping: asyncio.Task[None] | None = None
-        program = "import portal; portal.__version__ = {!r}; " if version else ""
-        program += "from portal.__main__ import main; main()"
-        self._argv = [sys.executable, "-c", program.format(version)]
-        self._argv += ["--config", str(self._config), "run"]
+        self._keeping: list[asyncio.Task[None]] = []
+        self._argv = [sys.executable, "-c", _program(""), "--config", str(self._config), "run"]
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Box]:
@@ -53,10 +50,13 @@ class Box:
             if self._daemon is not None:
                 self._daemon_signal(signal.SIGCONT)
                 await self._daemon.stop(grace_s=10)
-            await self._kill_all()  # a MediaMTX that outlived its daemon
+            await self._kill_all()
 
     def power_on(self) -> None:
-        self._keeping = asyncio.create_task(self._keep(), name="as systemd")
+        self._keeping = [
+            asyncio.create_task(self._keep_media_server(), name="mediamtx.service"),
+            asyncio.create_task(self._keep_daemon(), name="portal.service"),
+        ]
 
     async def power_off(self) -> None:
         """Without a word to anybody."""
@@ -64,9 +64,9 @@ class Box:
         await self._kill_all()
 
     async def _stop_keeping(self) -> None:
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+        for keeping in self._keeping:
+            keeping.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
 
     async def _kill_all(self) -> None:
         while left := self.processes():
@@ -77,7 +77,19 @@ class Box:
         if self._daemon is not None:
             await self._daemon.stop(grace_s=0)
 
-    async def _keep(self) -> None:
+    async def _keep_media_server(self) -> None:
+        argv = [*self._argv[:-1], "media-server", "run"]
+        while True:
+            unit = await ChildProcess.spawn(
+                self.machine.inside(argv),
+                name="mediamtx",
+                env={**os.environ, "PORTAL_STATE_DIR": str(self._state_dir)},
+                on_line=lambda line: self._lines.append(f"MediaMTX: {line}"),
+            )
+            await unit.wait()
+            await asyncio.sleep(_RESTART_S)
+
+    async def _keep_daemon(self) -> None:
         with _Notifications(self._folder / "notify") as notifications:
             while True:
                 notifications.last = time.monotonic()
@@ -111,6 +123,27 @@ class Box:
     def said(self) -> str:
         """The daemon's and MediaMTX's last lines."""
         return "\n".join(self._lines[-80:])
+
+    async def restart_daemon(self, *, version: str = "") -> None:
+        """As after an update, or a changed configuration."""
+        if version:
+            self._argv[2] = _program(version)
+        await self.signal("daemon", signal.SIGTERM)
+
+    @contextlib.contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """No byte more fits where the state is."""
+        filler = self._state_dir / "filler"
+        try:
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+            with contextlib.suppress(OSError), filler.open("ab", buffering=0) as file:
+                while True:
+                    file.write(b"0")
+            yield
+        finally:
+            filler.unlink()
 
     def rewrite(self, old: str, new: str) -> None:
         """Change the configuration; the next daemon reads it."""
@@ -170,6 +203,12 @@ class Box:
         )
         output, _ = await process.communicate()
         return dict(json.loads(output)) if process.returncode == 0 and output else {}
+
+
+def _program(version: str) -> str:
+    """`portal`, as if it were of another version."""
+    told = f"import portal; portal.__version__ = {version!r}; " if version else ""
+    return f"{told}from portal.__main__ import main; main()"
 
 
 def _role(process: psutil.Process) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 _numbers = itertools.count()
 
@@ -25,6 +27,8 @@ class Machine:
         self.address = address
         self._port = port
         self._switch = switch
+        # ip-netns(8) lays it over /etc/hosts for what it starts.
+        self._hosts = Path("/etc/netns") / namespace / "hosts"
 
     def inside(self, argv: Sequence[str]) -> list[str]:
         """The command that runs `argv` in the machine; its process id is the command's."""
@@ -54,6 +58,20 @@ class Machine:
             yield
         finally:
             self.run("nft", "delete", "table", "inet", "fault")
+
+    @contextmanager
+    def hosts(self, names: Mapping[str, str]) -> Iterator[None]:
+        """Names that programs started from now on know; `forget_hosts` is a DNS that went away."""
+        self._hosts.parent.mkdir(parents=True)
+        lines = [f"{address} {name}" for name, address in names.items()]
+        self._hosts.write_text("\n".join(["127.0.0.1 localhost", *lines, ""]))
+        try:
+            yield
+        finally:
+            shutil.rmtree(self._hosts.parent)
+
+    def forget_hosts(self) -> None:
+        self._hosts.write_text("127.0.0.1 localhost\n")
 
     def move_to(self, address: str) -> None:
         """As DHCP does when the lease ends."""

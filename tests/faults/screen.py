@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from playwright.async_api import Error as BrowserError
 from playwright.async_api import Page, async_playwright
 
@@ -106,6 +107,21 @@ class Screen:
             if now - since > within_s:
                 says = await self.says()
                 raise AssertionError(f"no steady picture within {within_s} s: {says}; {self.state}")
+
+    async def renew(self) -> None:
+        """End the media session under the page, which makes a new one when the picture stalls."""
+        await self.page.evaluate("__bench.peer.close()")
+
+    def renderer(self) -> psutil.Process:
+        """The page's process: of several the largest. Raises `LookupError`."""
+        found = [
+            process
+            for process in psutil.Process().children(recursive=True)
+            if "--type=renderer" in process.cmdline()
+        ]
+        if not found:
+            raise LookupError("no renderer runs")
+        return max(found, key=lambda process: process.memory_info().rss)
 
     async def says(self) -> str:
         """The page's state and words."""

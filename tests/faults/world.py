@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -42,10 +43,18 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def world(folder: Path, *, found_by: str = "address") -> AsyncIterator[World]:
-    """`found_by`: "address" (configured) or "zeroconf". The picture is live when this yields."""
+async def world(
+    folder: Path, *, found_by: Literal["address", "name", "zeroconf"] = "address"
+) -> AsyncIterator[World]:
+    """The picture is live when this yields. `found_by`: how each site knows where the other is;
+    "name" is one in the machines' hosts file."""
     with network() as (one, two):
         async with contextlib.AsyncExitStack() as stack:
+            if found_by == "name":
+                for machine in (one, two):
+                    stack.enter_context(
+                        machine.hosts({"dublin.example": one.address, "ny.example": two.address})
+                    )
             path = folder / "camera"
             camera = await ChildProcess.spawn(
                 [
@@ -58,18 +67,18 @@ async def world(folder: Path, *, found_by: str = "address") -> AsyncIterator[Wor
             while not path.exists():
                 assert camera.returncode is None, camera.last_lines
                 await asyncio.sleep(0.02)
-            by_address = found_by == "address"
+            known = {
+                "address": {"dublin": one.address, "new-york": two.address},
+                "name": {"dublin": "dublin.example", "new-york": "ny.example"},
+                "zeroconf": {"dublin": "", "new-york": ""},
+            }[found_by]
             dublin = Box(
                 one,
-                _config(
-                    "dublin", camera=path, peer=("new-york", two.address) if by_address else None
-                ),
+                _config("dublin", camera=path, peer=("new-york", known["new-york"])),
                 folder / "dublin",
             )
             new_york = Box(
-                two,
-                _config("new-york", peer=("dublin", one.address) if by_address else None),
-                folder / "new-york",
+                two, _config("new-york", peer=("dublin", known["dublin"])), folder / "new-york"
             )
             await stack.enter_async_context(dublin.running())
             await stack.enter_async_context(new_york.running())
@@ -82,15 +91,16 @@ async def world(folder: Path, *, found_by: str = "address") -> AsyncIterator[Wor
             yield whole
 
 
-def _config(name: str, *, camera: Path | None = None, peer: tuple[str, str] | None) -> str:
-    """A site that listens on all its addresses, as a box does."""
+def _config(name: str, *, camera: Path | None = None, peer: tuple[str, str]) -> str:
+    """A site that listens on all its addresses, as a box does. A peer without address is looked
+    for by zeroconf."""
     text = f'[site]\nname = "{name}"\naddress = "0.0.0.0"\n'
     text += "[video]\nwidth = 640\nheight = 360\nfps = 15\nbitrate_kbps = 1000\n"
     text += '[kiosk]\nself_view = "never"\n'
     if camera is not None:
         quoted = ", ".join(f'"{word}"' for word in ffmpeg_input(camera, MODE))
         text += f'[[cameras]]\nname = "stamped"\nsource = "ffmpeg"\ninput = [{quoted}]\n'
-    if peer is not None:
+    if peer[1]:
         text += (
             f'[discovery]\nenabled = false\n[[peers]]\nname = "{peer[0]}"\naddress = "{peer[1]}"\n'
         )
