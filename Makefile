@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 # What the tests run for real. `make demo` needs none of it.
 TEST_PACKAGES := chromium ffmpeg umockdev gir1.2-umockdev-1.0 python3-gi avahi-daemon iproute2 \
-	util-linux nodejs npm
+	util-linux nodejs npm chromium-sandbox cage xwayland sway weston grim wlr-randr
 LAB_PACKAGES := mmdebstrap gpg qemu-system-x86 e2fsprogs util-linux ffmpeg chromium
 
 .PHONY: help demo test lab bench lint unit integration e2e clean packages lab-packages

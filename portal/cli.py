@@ -111,6 +111,20 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
     ctx.exit(1 if any(finding.status is Status.FAIL for finding in findings) else 0)
 
 
+@cli.command()
+@click.option("--windowed", is_flag=True, help="A window on this desk, without a compositor.")
+@click.option("--url", default="", help="Show another page than this box's own.")
+@click.option(
+    "--config", "named", type=click.Path(path_type=Path), help="Configuration file, as above."
+)
+@click.pass_obj
+def kiosk(path: Path | None, *, windowed: bool, url: str, named: Path | None) -> None:
+    """Put the page on the screen and keep it there."""
+    from portal.kiosk.show import run_kiosk
+
+    asyncio.run(run_kiosk(load_config_or_default(named or path), windowed=windowed, url=url))
+
+
 @cli.group()
 def config() -> None:
     """The configuration file."""

@@ -38,6 +38,7 @@ class ChildProcess:
         env: Mapping[str, str] | None = None,
         keep_lines: int = 50,
         on_line: Callable[[str], None] | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> ChildProcess:
         """Start `argv` as the leader of its own session. Raises `ProcessError` when it can't be."""
         try:
@@ -48,6 +49,7 @@ class ChildProcess:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
         except FileNotFoundError as exc:
             raise ProcessError(

@@ -11,34 +11,50 @@ from portal.model import CameraState, LinkState, MediaServerState, Snapshot
 from portal.state import StateBoard
 
 
-class Notifier:
+class Unit:
     """READY, STATUS, WATCHDOG and STOPPING of one service unit."""
 
-    def __init__(self, state: StateBoard) -> None:
-        self._state = state
+    def __init__(self) -> None:
         self._systemd = SystemdNotifier()
 
-    async def run(self) -> None:
-        """READY now; then the watchdog's beat from the event loop itself, so that a loop that
-        hangs is restarted, and a status line at each change. Never returns."""
+    def ready(self) -> None:
         self._systemd.notify("READY=1")
-        interval_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6 / 2
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._tell_status())
-            if interval_s > 0:
-                group.create_task(self._beat(interval_s))
+
+    def status(self, line: str) -> None:
+        self._systemd.notify(f"STATUS={line}")
 
     def stopping(self) -> None:
         self._systemd.notify("STOPPING=1")
 
-    async def _beat(self, interval_s: float) -> None:
+    async def beat(self) -> None:
+        """From the event loop itself, so that a loop that hangs is restarted. Never returns."""
+        interval_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6 / 2
         while True:
-            self._systemd.notify("WATCHDOG=1")
-            await asyncio.sleep(interval_s)
+            if interval_s > 0:
+                self._systemd.notify("WATCHDOG=1")
+            await asyncio.sleep(interval_s or 3600.0)
+
+
+class Notifier:
+    """The daemon's unit."""
+
+    def __init__(self, state: StateBoard) -> None:
+        self._state = state
+        self._unit = Unit()
+
+    async def run(self) -> None:
+        """READY now; then the watchdog's beat, and a status line at each change. Never returns."""
+        self._unit.ready()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tell_status())
+            group.create_task(self._unit.beat())
+
+    def stopping(self) -> None:
+        self._unit.stopping()
 
     async def _tell_status(self) -> None:
         async for snapshot in self._state.subscribe():
-            self._systemd.notify(f"STATUS={status_line(snapshot)}")
+            self._unit.status(status_line(snapshot))
 
 
 def status_line(snapshot: Snapshot) -> str:
