@@ -19,7 +19,7 @@ from portal.cameras.identity import (
 )
 from portal.cameras.recognition import Recognition
 
-_PATH_LETTERS = set(string.ascii_letters + string.digits + "._-")
+PATH_LETTERS = set(string.ascii_letters + string.digits + "._-")
 
 
 def device(number: int = 0, *, port: str = "1-2", **changes: object) -> VideoDevice:
@@ -181,7 +181,7 @@ def test_ids_are_unique_stay_and_fit_a_path(found: list[VideoDevice], data: st.D
     identities = Recognition()
     ids = identities.assign(found)
     assert len(set(ids.values())) == len(found)
-    assert all(name and set(name) <= _PATH_LETTERS for name in ids.values())
+    assert all(name and set(name) <= PATH_LETTERS for name in ids.values())
     kept = data.draw(st.lists(st.sampled_from(found), unique=True)) if found else []
     later = identities.assign(kept)
     assert later == {one.node: ids[one.node] for one in kept}
