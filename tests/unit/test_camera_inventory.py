@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from portal.cameras import inventory as module
 from portal.cameras import udev
 from portal.cameras.identity import VideoDevice
 from portal.cameras.inventory import CameraInventory
+from portal.cameras.memory import CameraMemory
 from portal.cameras.udev import Action, DeviceEvent
-from portal.config import CameraSection, Config
+from portal.config import CameraSection, CaptureSection, Config
 from portal.errors import CameraError
 from portal.model import Camera, CameraFormat, SiteStatus, Snapshot
 from portal.state import StateBoard
+from portal.store import Store
 from tests.unit.test_camera_identity import device
 
 MJPEG = CameraFormat(pixel_format="MJPG", width=1280, height=720, rates=(30.0,))
@@ -96,13 +100,17 @@ class Watched:
 
 
 @contextlib.asynccontextmanager
-async def watched(*sections: CameraSection, world: World | None = None) -> AsyncIterator[Watched]:
+async def watched(
+    *sections: CameraSection,
+    world: World | None = None,
+    store: Store | None = None,
+    take_over: bool = True,
+) -> AsyncIterator[Watched]:
     world = world or World()
     site = SiteStatus(name="here", title="Here", version="0", started_at=0)
     state = StateBoard(Snapshot(site=site))
-    inventory = CameraInventory(
-        Config(cameras=sections), state, open_watch=world.open, formats=world.formats
-    )
+    config = Config(cameras=sections, capture=CaptureSection(take_over=take_over))
+    inventory = CameraInventory(config, state, store, open_watch=world.open, formats=world.formats)
     task = asyncio.create_task(inventory.run())
     try:
         yield Watched(world, state)
@@ -258,3 +266,151 @@ async def test_a_site_that_wants_no_usb_camera_asks_nothing_of_udev() -> None:
     async with watched(PATTERN, world=world) as here:
         await here.nodes("pattern")
         assert world.looks == 0
+
+
+LEFT = device(0, port="1-1", serial="AAAA1111", plugged_at=1)
+RIGHT = device(2, port="1-2", serial="BBBB2222", plugged_at=2)
+
+
+async def until_kept(store: Store, holds: Callable[[CameraMemory], bool]) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            if holds(store.load("cameras", CameraMemory)):
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_the_first_plugged_becomes_the_site_s_own_and_stays_it_over_a_restart(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    async with watched(store=store) as here:
+        await here.nodes()
+        here.world.plug(RIGHT)
+        (right,) = await here.nodes(RIGHT.node)
+        await here.until(lambda new: new.chosen == right.id)
+        here.world.plug(LEFT)
+        await here.nodes(RIGHT.node, LEFT.node)
+        await until_kept(store, lambda memory: memory.chosen == right.id)
+    world = World()
+    world.devices = {LEFT.node: LEFT, RIGHT.node: RIGHT}
+    async with watched(world=world, store=store) as here:
+        await here.nodes(RIGHT.node, LEFT.node)
+
+
+async def test_another_camera_takes_over_while_the_chosen_one_is_away_and_gives_back() -> None:
+    async with watched() as here:
+        here.world.plug(LEFT)
+        (left,) = await here.nodes(LEFT.node)
+        here.world.plug(RIGHT)
+        await here.nodes(LEFT.node, RIGHT.node)
+        here.world.pull(LEFT)
+        await here.nodes(RIGHT.node)
+        snapshot = here.state.snapshot
+        assert snapshot.chosen == left.id
+        assert snapshot.elected == snapshot.cameras[0]
+        assert not snapshot.faults
+        here.world.plug(LEFT)
+        await here.nodes(LEFT.node, RIGHT.node)
+
+
+async def test_none_takes_over_where_that_is_not_wanted_and_that_is_said() -> None:
+    async with watched(take_over=False) as here:
+        here.world.plug(LEFT)
+        (left,) = await here.nodes(LEFT.node)
+        here.world.plug(RIGHT)
+        await here.nodes(LEFT.node, RIGHT.node)
+        here.world.pull(LEFT)
+        await here.nodes(RIGHT.node)
+        assert here.state.snapshot.elected is None
+        assert [fault.key for fault in here.state.snapshot.faults] == ["unplugged"]
+        here.world.plug(LEFT)
+        await here.nodes(LEFT.node, RIGHT.node)
+        snapshot = await here.until(lambda new: new.elected is not None)
+        assert snapshot.chosen == left.id
+        assert not snapshot.faults
+
+
+async def test_without_take_over_only_the_first_section_is_ever_shown() -> None:
+    section = CameraSection(name="door", match="AAAA1111")
+    async with watched(section, PATTERN, take_over=False) as here:
+        await here.nodes("pattern")
+        assert here.state.snapshot.elected is None
+        here.world.plug(LEFT)
+        await here.nodes(LEFT.node, "pattern")
+        await here.until(lambda new: new.elected is not None)
+        here.world.pull(LEFT)
+        await here.nodes("pattern")
+        assert here.state.snapshot.elected is None
+
+
+async def test_a_person_s_choice_is_followed_and_kept(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    async with watched(store=store) as here:
+        here.world.plug(LEFT, RIGHT)
+        left, right = await here.nodes(LEFT.node, RIGHT.node)
+        here.state.update(chosen=right.id)
+        await here.nodes(RIGHT.node, LEFT.node)
+        here.world.pull(RIGHT)
+        await here.nodes(LEFT.node)
+        assert here.state.snapshot.chosen == right.id
+        await until_kept(store, lambda memory: memory.chosen == right.id)
+        here.world.plug(RIGHT)
+        await here.nodes(RIGHT.node, LEFT.node)
+        here.state.update(chosen="")
+        await here.nodes(LEFT.node, RIGHT.node)
+        assert here.state.snapshot.chosen == left.id
+
+
+async def test_a_chosen_camera_that_the_configuration_no_longer_means_is_given_up(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    store.save("cameras", CameraMemory(chosen="046d-082d-AAAA1111"))
+    section = CameraSection(name="door", match="BBBB2222")
+    async with watched(section, store=store, take_over=False) as here:
+        here.world.plug(LEFT, RIGHT)
+        (right,) = await here.nodes(RIGHT.node)
+        await here.until(lambda new: new.chosen == right.id)
+
+
+async def test_a_serial_less_camera_has_its_id_in_another_port_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    cheap = device(0, port="1-1", serial="")
+    async with watched(store=store) as here:
+        here.world.plug(cheap)
+        (before,) = await here.nodes(cheap.node)
+        await until_kept(store, lambda memory: bool(memory.known))
+    moved = device(6, port="1-4", serial="")
+    world = World()
+    world.devices = {moved.node: moved}
+    async with watched(world=world, store=store) as here:
+        (after,) = await here.nodes(moved.node)
+        assert after.id == before.id
+        assert (before.port, after.port) == ("1-1", "1-4")
+
+
+async def test_a_disk_that_takes_nothing_is_said_and_stops_no_picture(tmp_path: Path) -> None:
+    store = Store(tmp_path / "not there")
+    async with watched(store=store) as here:
+        here.world.plug(LEFT)
+        await here.nodes(LEFT.node)
+        await here.until(lambda new: [fault.key for fault in new.faults] == ["camera-memory"])
+        (tmp_path / "not there").mkdir()
+        here.world.plug(RIGHT)
+        await here.until(lambda new: not new.faults)
+        await until_kept(store, lambda memory: len(memory.known) == 2)
+
+
+async def test_a_microphone_that_comes_later_is_its_camera_s() -> None:
+    async with watched() as here:
+        here.world.plug(LEFT)
+        (before,) = await here.nodes(LEFT.node)
+        assert before.microphone == ""
+        here.world.devices[LEFT.node] = msgspec.structs.replace(LEFT, microphone="hw:CARD=C920")
+        here.world.say(Action.APPEARED)
+        snapshot = await here.until(lambda new: new.cameras[0].microphone != "")
+        assert snapshot.cameras[0].microphone == "hw:CARD=C920"
+        assert here.world.asked == [LEFT.node]
