@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 import zoneinfo
@@ -11,6 +12,7 @@ import msgspec
 from portal.config.sections import DNS_LABEL, MicrophoneSection, PortsSection, QuietSection
 from portal.config.whole import Config
 from portal.errors import ConfigError
+from portal.keys import KEYS, code_of
 
 _HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
 _TIME = re.compile(r"^([01]\d|2[0-3]):[0-5]\d\Z")
@@ -25,6 +27,13 @@ def check_meaning(config: Config) -> None:
     _check_ports(config.ports)
     for number, quiet in enumerate(config.quiet_hours):
         _check_quiet(quiet, f"quiet_hours[{number}]")
+    if config.button.key and code_of(config.button.key) is None:
+        near = difflib.get_close_matches(config.button.key, KEYS, n=1, cutoff=0.5)
+        raise ConfigError(
+            f"{config.button.key!r} is not a key that portal knows",
+            key="button.key",
+            remedy=f'did you mean "{near[0]}"?' if near else "give its number, as evtest shows it",
+        )
     if config.kiosk.mode and not _MODE.match(config.kiosk.mode):
         raise ConfigError(
             f"{config.kiosk.mode!r} is not a screen mode",

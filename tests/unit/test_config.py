@@ -82,3 +82,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not UTF-8"):
         load_config(binary)
+
+
+@pytest.mark.parametrize("key", ["KEY_PAUSE", "119", "BTN_0", "KEY_F13"])
+def test_a_button_is_named_as_evdev_names_it_or_numbered(key: str) -> None:
+    assert parse_config(f'[button]\nkey = "{key}"').button.key == key
+
+
+def test_a_key_that_nobody_knows_is_named_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"button\.key: 'KEY_PUASE'.*did you mean \"KEY_PAUSE\""):
+        parse_config('[button]\nkey = "KEY_PUASE"')
