@@ -200,9 +200,8 @@ class CameraInventory:
             log.info("camera %s is gone", before[camera_id].name)
 
     def _listed(self) -> tuple[tuple[Camera, ...], str]:
-        """The cameras, and which is the site's own: the one chosen before if it may be, else the
-        first."""
-        chosen = self._state.snapshot.chosen
+        """The cameras, and which is the site's own."""
+        chosen = self._chosen()
         ready = [device for device in self._devices.values() if device.node in self._formats]
         cameras = listed(
             self._sections,
@@ -212,12 +211,17 @@ class CameraInventory:
             video=self._config.video,
             chosen=chosen,
         )
-        first_choices = [camera.id for camera in cameras if camera.rank == 0]
-        if chosen in first_choices or is_first_choice(
-            chosen, self._sections, self._recognition.known(keep=chosen)
-        ):
-            return cameras, chosen
-        return cameras, first_choices[0] if first_choices else ""
+        return cameras, chosen
+
+    def _chosen(self) -> str:
+        """The one chosen before if it may be, else the first plugged, also if another one answers
+        first; "" for none."""
+        chosen = self._state.snapshot.chosen
+        if is_first_choice(chosen, self._sections, self._recognition.known(keep=chosen)):
+            return chosen
+        candidates = choose(self._sections, self._devices.values(), self._ids, chosen=chosen)
+        first = [one.id_from(self._ids) for one in candidates if one.rank == 0]
+        return chosen if chosen in first else next(iter(first), "")
 
     def _tell_unplugged(self) -> None:
         """Cameras are there, and none is shown: that wants an explanation."""

@@ -27,6 +27,9 @@ class Candidate(Value, frozen=True):
     section: CameraSection
     device: VideoDevice | None  # usb only
 
+    def id_from(self, ids: Mapping[str, str]) -> str:
+        return _id_of(self.section) if self.device is None else ids[self.device.node]
+
 
 def wants_devices(sections: Sequence[CameraSection]) -> bool:
     """Whether udev is needed: no section at all means every USB camera."""
@@ -130,7 +133,7 @@ def listed(
         if device is None:
             cameras.append(
                 Camera(
-                    id=_id_of(section),
+                    id=one.id_from(ids),
                     name=section.name,
                     source=section.source,
                     input=section.input,
@@ -145,7 +148,7 @@ def listed(
             named = f"{named} (port {device.port})"
         cameras.append(
             Camera(
-                id=ids[device.node],
+                id=one.id_from(ids),
                 name=named or names.get(device.node, device.product or device.node),
                 source="usb",
                 device=device.node,

@@ -42,6 +42,8 @@ class Camera:
         self.formats = request["formats"]
         self.fail(request["errno"])
         self._request = request
+        self._sound: list[str] = []
+        self.written = "1"
         self._plugged_us = time.monotonic_ns() // 1000
         self._usb = f"{_CONTROLLER}/{self.port}"
         self._interface = f"{self._usb}/{self.port}:1.0"
@@ -54,28 +56,63 @@ class Camera:
         ask = self._request
         self._bed.add_from_string(
             f"P: {self._usb}\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_device\n"
-            f"A: idVendor={ask['vendor']}\nA: idProduct={ask['model']}\n\n"
+            f"A: idVendor={ask['vendor']}\nA: idProduct={ask['model']}\nA: authorized=1\n\n"
         )
         self._bed.add_from_string(
             f"P: {self._interface}\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_interface\n"
             "L: driver=../../../../../../bus/usb/drivers/uvcvideo\n\n"
         )
-        for index, number in enumerate(self.nodes):
-            self._bed.add_from_string(self._node_description(index, number))
-            self._node_file(number).touch()
+        for number in self.nodes:
             handler = UMockdev.IoctlBase()
             handler.connect("handle-ioctl", self._on_ioctl)
             self._bed.attach_ioctl(f"/dev/video{number}", handler)
+        self._show_nodes()
+        if ask["microphone"]:
+            card = f"{self._usb}/{self.port}:1.2/sound/card1"
+            self._sound = [f"{card}/pcmC1D0c", card]
+            self._bed.add_from_string(
+                f"P: {card}\nE: SUBSYSTEM=sound\nA: id={ask['microphone']}\nA: number=1\n\n"
+            )
+            self._bed.add_from_string(
+                f"P: {card}/pcmC1D0c\nE: SUBSYSTEM=sound\nE: DEVNAME=/dev/snd/pcmC1D0c\n\n"
+            )
+            for path in self._sound:
+                self._bed.uevent(f"/sys{path}", "add")
+
+    def follow_authorized(self) -> None:
+        """What the kernel does when the attribute is written."""
+        now = Path(self._bed.get_root_dir() + f"/sys{self._usb}/authorized").read_text().strip()
+        if now == self.written[-1:]:
+            return
+        self.written += now
+        if now == "0":
+            self._hide_nodes()
+        else:
+            self.errno = 0  # that heals it
+            self._plugged_us = time.monotonic_ns() // 1000
+            self._show_nodes()
+
+    def _show_nodes(self) -> None:
+        for index, number in enumerate(self.nodes):
+            self._bed.add_from_string(self._node_description(index, number))
+            self._node_file(number).touch()
         for number in self.nodes:
             self._bed.uevent(self._node_path(number), "add")
 
-    def unplug(self) -> None:
+    def _hide_nodes(self) -> None:
         for number in self.nodes:
             self._bed.uevent(self._node_path(number), "remove")
         for number in self.nodes:
-            self._bed.detach_ioctl(f"/dev/video{number}")
             self._node_file(number).unlink()
             self._bed.remove_device(self._node_path(number))
+
+    def unplug(self) -> None:
+        for path in self._sound:
+            self._bed.uevent(f"/sys{path}", "remove")
+            self._bed.remove_device(f"/sys{path}")
+        self._hide_nodes()
+        for number in self.nodes:
+            self._bed.detach_ioctl(f"/dev/video{number}")
         self._bed.remove_device(f"/sys{self._interface}")
         self._bed.remove_device(f"/sys{self._usb}")
 
@@ -179,6 +216,12 @@ class Bus:
         self._server.bind(control)
         self._server.listen()
         GLib.io_add_watch(self._server.fileno(), GLib.IO_IN, self._on_connection)
+        GLib.timeout_add(20, self._on_tick)
+
+    def _on_tick(self) -> bool:
+        for camera in self._cameras.values():
+            camera.follow_authorized()
+        return True
 
     def _on_connection(self, *_: Any) -> bool:
         with self._server.accept()[0] as connection, connection.makefile("rw") as stream:
@@ -203,6 +246,8 @@ class Bus:
                 camera.fail(request["errno"])
             case "change" if camera is not None:
                 camera.change()
+            case "authorised" if camera is not None:
+                return {"written": camera.written}
             case _:
                 return {"error": f"cannot {request['do']} at {request['port']}"}
         return {"device": f"/dev/video{camera.nodes[0]}"}

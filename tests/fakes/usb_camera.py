@@ -43,6 +43,7 @@ class FakeCamera:
     model: str = "082d"
     serial: str = "8A1B2C3D"
     product: str = "HD Pro Webcam C920"
+    microphone: str = ""  # the id of its sound card, which comes after the nodes
     formats: tuple[FakeFormat, ...] = field(
         default=(
             FakeFormat(pixel_format="YUYV", width=640, height=480, rates=(30, 15)),
@@ -115,6 +116,11 @@ class FakeUsbBus:
     async def change(self, *, port: str = "1-2") -> None:
         """A `change` event, as `udevadm trigger` sends it."""
         await self._ask(do="change", port=port)
+
+    async def authorised(self, *, port: str = "1-2") -> str:
+        """What has been written to the device's `authorized`, which pulls it and plugs it in again
+        as the kernel would."""
+        return str((await self._ask(do="authorised", port=port))["written"])
 
     async def _ask(self, **request: Any) -> dict[str, Any]:
         reader, writer = await asyncio.open_unix_connection(str(self._control))

@@ -50,11 +50,9 @@ class Watched:
 @asynccontextmanager
 async def watched(tmp_path: Path, config: str = "") -> AsyncIterator[Watched]:
     watched = Watched()
-    command = WATCH
-    if config:
-        path = tmp_path / "portal.toml"
-        path.write_text(config)
-        command = [*WATCH, str(path)]
+    path = tmp_path / "portal.toml"
+    path.write_text(config)
+    command = [*WATCH, str(path), str(tmp_path)]
     async with FakeUsbBus.around(command, tmp_path, on_line=watched.hear) as bus:
         watched.bus = bus
         # The fault that no udev daemon runs is the sign that it listens.
@@ -109,6 +107,82 @@ async def test_two_equal_cameras_stay_apart(tmp_path: Path) -> None:
         await here.bus.plug(NO_SERIAL, port="1-3")
         (back,) = await here.devices("/dev/video0")
         assert back["id"] == right["id"]
+
+
+async def test_two_equal_cameras_stay_apart_over_a_restart_whichever_is_seen_first(
+    tmp_path: Path,
+) -> None:
+    same = FakeCamera(serial="ABCD1234")
+    async with watched(tmp_path) as here:
+        await here.bus.plug(same, port="1-2")
+        await here.bus.plug(same, port="1-3")
+        left, right = await here.devices("/dev/video0", "/dev/video2")
+    async with watched(tmp_path) as here:
+        await here.bus.plug(same, port="1-3")
+        (back,) = await here.devices("/dev/video0")
+        assert back["id"] == right["id"]
+        await here.bus.plug(same, port="1-2")
+        await here.devices("/dev/video2", "/dev/video0")  # the chosen one goes first
+        assert here.said[-1]["cameras"][0]["id"] == left["id"]
+
+
+async def test_a_camera_without_a_serial_is_the_same_in_another_port_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    async with watched(tmp_path) as here:
+        await here.bus.plug(NO_SERIAL, port="1-2")
+        (before,) = await here.devices("/dev/video0")
+        await here.bus.unplug(port="1-2")
+        await here.devices()
+        await here.bus.plug(NO_SERIAL, port="1-4", node=6)
+        (moved,) = await here.devices("/dev/video6")
+        assert moved["id"] == before["id"]
+    async with watched(tmp_path) as here:
+        await here.bus.plug(NO_SERIAL, port="1-7")
+        (after,) = await here.devices("/dev/video0")
+        assert after["id"] == before["id"]
+        assert after["port"] == "1-7"
+
+
+async def test_the_chosen_camera_is_published_again_when_it_returns(tmp_path: Path) -> None:
+    async with watched(tmp_path) as here:
+        await here.bus.plug(C920, port="1-2")
+        await here.bus.plug(NO_SERIAL, port="1-3")
+        _, other = await here.devices("/dev/video0", "/dev/video2")
+        (tmp_path / "choice").write_text(other["id"])
+        await here.devices("/dev/video2", "/dev/video0")
+        await here.bus.unplug(port="1-3")
+        said = await here.until(lambda now: now["published"] == "/dev/video0")
+        assert not said["faults"]
+        await here.bus.plug(NO_SERIAL, port="1-3")
+        await here.until(lambda now: now["published"] == "/dev/video2")
+
+
+async def test_where_none_may_take_over_nothing_is_published_while_the_chosen_one_is_away(
+    tmp_path: Path,
+) -> None:
+    async with watched(tmp_path, "[capture]\ntake_over = false\n") as here:
+        await here.bus.plug(C920, port="1-2")
+        await here.bus.plug(NO_SERIAL, port="1-3")
+        await here.devices("/dev/video0", "/dev/video2")
+        await here.bus.unplug(port="1-2")
+        said = await here.until(lambda now: len(now["cameras"]) == 1)
+        assert said["published"] is None
+        assert [fault["key"] for fault in said["faults"]] == ["unplugged"]
+        await here.bus.plug(C920, port="1-5", node=8)
+        await here.until(lambda now: now["published"] == "/dev/video8")
+
+
+async def test_a_camera_s_own_microphone_is_found_and_goes_with_it(tmp_path: Path) -> None:
+    async with watched(tmp_path) as here:
+        await here.bus.plug(FakeCamera(microphone="C920"), port="1-2")
+        await here.bus.plug(NO_SERIAL, port="1-3")
+        said = await here.until(
+            lambda now: len(now["cameras"]) == 2 and bool(now["cameras"][0]["microphone"])
+        )
+        assert [camera["microphone"] for camera in said["cameras"]] == ["hw:CARD=C920", ""]
+        await here.bus.unplug(port="1-2")
+        await here.devices("/dev/video2")
 
 
 async def test_the_configured_camera_comes_first_and_the_test_picture_fills_in(

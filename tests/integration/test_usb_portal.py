@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -28,6 +29,28 @@ CONFIG = f"""
     [discovery]
     enabled = false
 """
+
+
+async def test_a_camera_that_hangs_is_restarted_and_its_picture_comes_back(
+    tmp_path: Path, loopback: str, state_dir: Path
+) -> None:
+    config = tmp_path / "portal.toml"
+    config.write_text(CONFIG.format(address=loopback))
+    command = [sys.executable, "-m", "portal", "--config", str(config), "run"]
+    env = {**os.environ, "PORTAL_STATE_DIR": str(state_dir)}
+    async with FakeUsbBus.around(command, tmp_path, env=env) as bus:
+        await until_state(loopback, {"camera": "absent", "media_server": "ready"})
+        await bus.plug(C920)
+        await until_state(loopback, {"camera": "live"})
+        assert await bus.authorised() == "1"
+        await bus.fail("EPROTO")
+        async with asyncio.timeout(30):
+            while True:
+                if await bus.authorised() == "101":
+                    break
+                await asyncio.sleep(0.1)
+        state = await until_state(loopback, {"camera": "live"})
+        assert not state["faults"]
 
 
 async def test_a_camera_is_published_as_it_is_plugged_released_and_taken_up_again(
