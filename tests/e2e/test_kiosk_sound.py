@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 from statistics import median
 from typing import Any
 
@@ -15,6 +16,7 @@ from portal.config import MicrophoneSection
 from portal.model import CameraState, LinkState, MicrophoneState
 from portal.process import ChildProcess
 from portal.publish.sound import PATH, SoundSource, sound_argv
+from tests.e2e.ears import label, until_label, until_level
 from tests.e2e.kiosk_box import KioskBox, kiosk_box, media_server, open_page, until_state
 from tests.integration.streams import MOVING, publishing, until
 
@@ -33,29 +35,14 @@ BEEP = (
     ",asetpts=RTCTIME/(TB*1000000),volume=eval=frame:volume='lt(mod(t,1),0.1)',asetpts=N/SR/TB",
 )  # fmt: skip
 
-# What is really played: the element's own stream, as loud as it is heard.
-LEVEL = """() => {
-    const audio = document.querySelector('#sound');
-    if (audio.paused || audio.muted || !audio.srcObject) return 0;
-    if (window.heardOf !== audio.srcObject) {
-        window.context ??= new AudioContext();
-        window.heardOf = audio.srcObject;
-        window.analyser = window.context.createAnalyser();
-        window.context.createMediaStreamSource(audio.srcObject).connect(window.analyser);
-    }
-    const samples = new Float32Array(window.analyser.fftSize);
-    window.analyser.getFloatTimeDomainData(samples);
-    return Math.max(...samples.map(Math.abs));
-}"""
-
-# Milliseconds by which each beep came after its flash.
+# Milliseconds by which each beep came after its flash, and by which each flash was late.
 SYNC = """async (seconds) => {
     const picture = document.querySelector('#picture');
     const audio = document.querySelector('#sound');
     const context = new AudioContext();
     const analyser = context.createAnalyser();
     analyser.fftSize = 256;
-    context.createMediaStreamSource(audio.srcObject).connect(analyser);
+    if (audio.srcObject) context.createMediaStreamSource(audio.srcObject).connect(analyser);
     const canvas = new OffscreenCanvas(8, 8);
     const pen = canvas.getContext('2d', {willReadFrequently: true});
     const samples = new Float32Array(256);
@@ -76,8 +63,12 @@ SYNC = """async (seconds) => {
     await new Promise((done) => setTimeout(done, seconds * 1000));
     clearInterval(ear);
     const whole = flashes.slice(1, -1);
-    return whole.map((at) => Math.min(...beeps.map((beep) => Math.abs(beep - at))) *
-        (beeps.some((beep) => beep >= at && beep < at + 500) ? 1 : -1));
+    const nearest = (at) => Math.min(...beeps.map((beep) => Math.abs(beep - at)));
+    const isLate = (at) => beeps.some((beep) => beep >= at && beep < at + 500);
+    return {
+        apart: whole.map((at) => isLate(at) ? nearest(at) : -nearest(at)),
+        ages: whole.map((at) => (performance.timeOrigin + at) % 1000),
+    };
 }"""
 
 
@@ -100,29 +91,6 @@ async def sounding(address: str, source: tuple[str, ...] = TONE) -> AsyncIterato
 def speak(box: KioskBox, microphone: MicrophoneState, **more: Any) -> None:
     """What the other site says of its microphone."""
     box.say(LinkState.UP, CameraState.LIVE, microphone=microphone, **more)
-
-
-async def level(page: Page) -> float:
-    heard: float = await page.evaluate(LEVEL)
-    return heard
-
-
-async def until_level(page: Page, is_right: bool) -> None:
-    async with asyncio.timeout(20):
-        while (await level(page) > 0.02) is not is_right:  # noqa: ASYNC110 - pages tell no event
-            await asyncio.sleep(0.05)
-
-
-async def label(page: Page, which: str) -> str:
-    return await page.inner_text(f"#sound-{which}")
-
-
-async def until_label(page: Page, which: str, text: str) -> None:
-    await page.wait_for_function(
-        "([which, text]) => document.querySelector(`#sound-${which}`).innerText === text",
-        arg=[which, text],
-        timeout=10_000,
-    )
 
 
 def sound_sessions(box: KioskBox) -> int:
@@ -235,26 +203,39 @@ async def test_a_browser_that_refuses_sound_shows_the_picture_and_says_so(
         await page.close()
 
 
+async def in_step(page: Page) -> tuple[float, float]:
+    """Milliseconds, medians of five seconds: sound after picture, age of the picture."""
+    measured = await page.evaluate(SYNC, 6)
+    return median(measured["apart"] or [inf]), median(measured["ages"])
+
+
 async def test_a_beep_and_a_flash_of_one_moment_come_within_80_ms(
     loopback: str, browser: Browser
 ) -> None:
+    """All of it is the buffer that Chromium gives sound: 30 to 60 ms, more on a busy machine."""
     async with (
         media_server(loopback),
         publishing(loopback, FLASH),
         sounding(loopback, BEEP),
         kiosk_box(loopback) as box,
     ):
-        box.change_site(sound=True, latency="lowest")
+        box.change_site(latency="lowest")
         speak(box, MicrophoneState.ON)
         page = await open_page(browser, box)
         await until_state(page, "live", within_s=20)
+        _, alone = await in_step(page)
+        box.change_site(sound=True)
         await until_level(page, True)
         for latency in ("lowest", "smooth"):
             box.change_site(latency=latency)
-            await asyncio.sleep(3)
-            late = await page.evaluate(SYNC, 8)
-            print(
-                f"{latency}: sound after picture by {median(late):.0f} ms", [round(x) for x in late]
-            )
-            assert abs(median(late)) < 80
+            for _ in range(6):
+                apart, age = await in_step(page)
+                print(
+                    f"{latency}: sound {apart:.0f} ms after the picture, "
+                    f"whose age is {age:.0f} ms, {alone:.0f} without sound"
+                )
+                if abs(apart) < 80 and (latency == "smooth" or age < alone + 34):
+                    break
+            else:
+                pytest.fail(f"{latency}: never in step")
         await page.close()
