@@ -99,7 +99,10 @@ def encoder_argv(
 
 def v4l2_input(device: str, chosen: ChosenFormat | None) -> list[str]:
     """The device as ffmpeg opens it."""
-    argv = [*("-fflags", "nobuffer", "-flags", "low_delay")]
+    argv = ["-flags", "low_delay"]
+    if chosen is None or chosen.pixel_format != "H264":
+        # Drops what was read to learn about the stream: of H.264 that is the first keyframe.
+        argv += ["-fflags", "nobuffer"]
     # Frame threads of the MJPEG decoder would hold back one frame each.
     argv += ["-threads", "1", "-f", "v4l2", "-thread_queue_size", "4"]
     if chosen is not None:

@@ -20,6 +20,7 @@ from portal.publish.encoder import Plan, plan
 from portal.publish.encoders import Encoders
 from portal.publish.ffmpeg import find_ffmpeg
 from portal.publish.formats import copyable_format
+from portal.publish.machine import Machine
 from portal.store import Store
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,10 @@ log = logging.getLogger(__name__)
 class Preparation:
     """One per published path."""
 
-    def __init__(self, config: Config, store: Store) -> None:
+    def __init__(self, config: Config, store: Store, *, machine: Machine | None = None) -> None:
         self._config = config
         self._copying = Copying(store)
-        self._encoders = Encoders(store, config.video)
+        self._encoders = Encoders(store, config.video, machine=machine)
         self._encoder: Encoder | None = None  # None: not asked for yet
         self._to_prove = asyncio.Event()
 

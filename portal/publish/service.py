@@ -27,6 +27,7 @@ from portal.publish.command import publisher_line, tag
 from portal.publish.encoder import Plan
 from portal.publish.ending import end_publisher
 from portal.publish.explain import Explanation, PublisherStatus, explained, parse_status
+from portal.publish.machine import Machine
 from portal.publish.preparing import Preparation
 from portal.state import StateBoard
 from portal.store import Store
@@ -51,12 +52,18 @@ class Publishing:
     and `publisher_restarts`; `picture` where the camera's own H.264 is copied."""
 
     def __init__(
-        self, config: Config, state: StateBoard, client: MediaMtxClient, state_dir: Path
+        self,
+        config: Config,
+        state: StateBoard,
+        client: MediaMtxClient,
+        state_dir: Path,
+        *,
+        machine: Machine | None = None,
     ) -> None:
         self._state = state
         self._client = client
         self._status_path = state_dir / f"publisher.{PATH}"
-        self._preparation = Preparation(config, Store(state_dir))
+        self._preparation = Preparation(config, Store(state_dir), machine=machine)
         # What MediaMTX was last told: the generation, and the line, "" for no path.
         self._told: tuple[int, str] | None = None
         self._told_at = 0.0

@@ -24,6 +24,7 @@ def read(path: str) -> StreamFacts:
         stream = container.streams.video[0]
         codec = stream.codec_context
         codec.thread_count = 1
+        codec.options = {"err_detect": "explode"}  # instead of guessing what is missing
         for packet in container.demux(stream):
             try:
                 decoded = packet.decode()

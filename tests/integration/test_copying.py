@@ -1,0 +1,179 @@
+"""A camera's own H.264 is copied when a look at it says that screens can show it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import time
+from pathlib import Path
+
+import pytest
+
+from portal.config import Config
+from portal.model import Camera, CameraFormat, CameraState, CameraStatus
+from portal.probe import open_reader
+from portal.publish.copying import Verdicts
+from portal.state import StateBoard
+from portal.store import Store
+from tests.integration.media import new_board, publishing, small_config, until
+
+pytestmark = pytest.mark.timeout(90)
+
+_FFMPEG = Path(__file__).parents[1] / "fakes" / "h264_camera_ffmpeg.py"
+FIT = "-profile:v baseline -bf 0 -g 15 -pix_fmt yuv420p"
+
+
+@pytest.fixture
+def config(loopback: str) -> Config:
+    return small_config(loopback, f'ffmpeg = "{_FFMPEG}"\n')
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Path:
+    return tmp_path / "video7"
+
+
+def camera_at(node: Path) -> Camera:
+    formats = tuple(
+        CameraFormat(pixel_format=name, width=320, height=180, rates=(15.0,))
+        for name in ("MJPG", "H264")
+    )
+    return Camera(id="c", name="c", source="usb", device=str(node), formats=formats)
+
+
+def openings(node: Path) -> list[str]:
+    """What was asked of the camera, each time that it was opened."""
+    log = node.with_suffix(".opened")
+    return log.read_text().splitlines() if log.exists() else []
+
+
+async def shown(state: StateBoard, *, encoder: str, within_s: float = 30) -> CameraStatus:
+    """Wait until it is live by that encoder."""
+    try:
+        snapshot = await asyncio.wait_for(
+            state.wait_for(
+                lambda new: (new.camera.state, new.camera.encoder) == (CameraState.LIVE, encoder)
+            ),
+            within_s,
+        )
+    except TimeoutError:
+        raise AssertionError(f"not live by {encoder}: {state.snapshot.camera}") from None
+    return snapshot.camera
+
+
+async def test_h264_that_fits_is_copied_and_the_look_is_not_repeated(
+    config: Config, state_dir: Path, node: Path
+) -> None:
+    node.write_text(FIT)
+    state = new_board(camera_at(node))
+    began = time.monotonic()
+    async with publishing(config, state, state_dir):
+        status = await shown(state, encoder="copy")
+        print(f"first time with a look: live after {time.monotonic() - began:.2f} s")
+        assert (status.delivers, status.note) == ("H264 320x180, 15 fps", "")
+        async with open_reader(config.whep_url) as frames:
+            digests = set()
+            async for frame in frames:
+                assert (frame.width, frame.height) == (320, 180)
+                digests.add(frame.luma.tobytes())
+                if len(digests) >= 5:
+                    break
+        assert len(openings(node)) == 2
+
+        state.update(cameras=())
+        await until(lambda: state.snapshot.camera.state is CameraState.ABSENT)
+        began = time.monotonic()
+        state.update(cameras=(camera_at(node),))
+        await shown(state, encoder="copy")
+        print(f"known: live after {time.monotonic() - began:.2f} s")
+    again = new_board(camera_at(node))
+    async with publishing(config, again, state_dir):
+        await shown(again, encoder="copy")
+    assert len(openings(node)) == 4  # one look, three times published
+
+
+@pytest.mark.parametrize(
+    ("encoded", "reason"),
+    [
+        (
+            "-preset medium -tune zerolatency -profile:v high -bf 0 -g 15 -pix_fmt yuv420p",
+            "its profile is High",
+        ),
+        ("-preset medium -profile:v main -bf 2 -g 15 -pix_fmt yuv420p", "it has B-frames"),
+        ("-profile:v baseline -bf 0 -g 600 -pix_fmt yuv420p", "it has one keyframe in"),
+    ],
+)
+async def test_h264_that_screens_could_not_show_is_not_copied_and_the_page_says_why(
+    config: Config, state_dir: Path, node: Path, encoded: str, reason: str
+) -> None:
+    node.write_text(encoded)
+    state = new_board(camera_at(node))
+    async with publishing(config, state, state_dir):
+        status = await shown(state, encoder="libx264")
+        assert status.delivers == "MJPG 320x180, 15 fps"
+        assert status.note.startswith(f"its H.264 is not copied: {reason}")
+    assert [line.split()[0] for line in openings(node)] == ["h264", "mjpeg"]
+    (verdict,) = Store(state_dir).load("h264", Verdicts).verdicts
+    assert verdict.camera == "c"
+    assert verdict.reason.startswith(reason)
+
+
+async def test_a_copied_stream_that_ends_again_and_again_is_encoded_instead(
+    config: Config, state_dir: Path, node: Path
+) -> None:
+    node.write_text(FIT)
+    state = new_board(camera_at(node))
+    async with publishing(config, state, state_dir):
+        await shown(state, encoder="copy")
+        node.write_text("-no_such_option 1")  # its H.264 fails from the next start on
+        state.update(publisher_restarts=1)
+        status = await shown(state, encoder="libx264")
+        assert status.note.startswith("its H.264 is not copied: ")
+
+
+async def test_a_camera_in_use_is_not_judged_by_that(
+    config: Config, state_dir: Path, node: Path
+) -> None:
+    node.write_text(FIT)
+    holder = await asyncio.create_subprocess_exec("flock", str(node), "sleep", "60")
+    try:
+        await until(
+            lambda: Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text() != ""
+        )
+        state = new_board(camera_at(node))
+        async with publishing(config, state, state_dir):
+            await asyncio.wait_for(
+                state.wait_for(lambda new: new.camera.state is CameraState.FAULT), 30
+            )
+            assert state.snapshot.camera.cause == "busy"
+            assert "in use by" in state.snapshot.camera.detail
+    finally:
+        holder.kill()
+        await holder.wait()
+    assert Store(state_dir).load("h264", Verdicts).verdicts == ()
+
+
+async def test_a_pause_while_the_camera_is_looked_at_lets_it_go_at_once(
+    config: Config, state_dir: Path, node: Path
+) -> None:
+    node.write_text(FIT)
+    state = new_board(camera_at(node))
+    async with publishing(config, state, state_dir):
+        await until(lambda: len(openings(node)) == 1)
+        state.update(paused=True)
+        began = time.monotonic()
+        await until(lambda: is_free(node), within_s=5)
+        print(f"paused to camera free {time.monotonic() - began:.3f} s")
+        assert time.monotonic() - began < 1
+        assert state.snapshot.camera.state is CameraState.PAUSED
+        state.update(paused=False)
+        await shown(state, encoder="copy")
+
+
+def is_free(node: Path) -> bool:
+    with node.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

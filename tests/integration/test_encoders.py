@@ -1,0 +1,147 @@
+"""A hardware encoder is believed in after it has encoded a picture that screens can show."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from portal.config import VideoSection
+from portal.mediamtx.client import MediaMtxClient
+from portal.model import CameraState
+from portal.publish.codecs import Encoder
+from portal.publish.encoders import Encoders, Tries
+from portal.publish.machine import Machine
+from portal.publish.service import Publishing
+from portal.store import Store
+from tests.integration.media import (
+    PATTERN,
+    client_of,
+    media_server,
+    new_board,
+    running,
+    small_config,
+)
+
+_FFMPEG = Path(__file__).parents[1] / "fakes" / "hardware_ffmpeg.py"
+VIDEO = VideoSection(width=320, height=180, fps=30, bitrate_kbps=300)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A machine with a graphics card."""
+    node = tmp_path / "root" / "dev" / "dri" / "renderD128"
+    node.parent.mkdir(parents=True)
+    node.touch()
+    return tmp_path / "root"
+
+
+def ffmpeg_that_works(tmp_path: Path, how: str) -> str:
+    program = tmp_path / "ffmpeg"
+    command = shlex.join([sys.executable, str(_FFMPEG), how, str(tmp_path / "uses")])
+    program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    program.chmod(0o755)
+    return str(program)
+
+
+def uses(tmp_path: Path) -> int:
+    log = tmp_path / "uses"
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def vaapi(root: Path) -> Encoder:
+    return Encoder(name="h264_vaapi", device=str(root / "dev/dri/renderD128"))
+
+
+async def test_one_that_works_is_taken_and_not_tried_again_on_this_machine(
+    tmp_path: Path, state_dir: Path, root: Path
+) -> None:
+    ffmpeg = ffmpeg_that_works(tmp_path, "well")
+    encoders = Encoders(Store(state_dir), VIDEO, machine=Machine(root))
+    assert await encoders.remembered(ffmpeg) is None
+    began = time.monotonic()
+    assert await encoders.prove(ffmpeg) == vaapi(root)
+    print(f"proved in {time.monotonic() - began:.2f} s")
+
+    later = Encoders(Store(state_dir), VIDEO, machine=Machine(root))
+    assert await later.remembered(ffmpeg) == vaapi(root)
+    assert uses(tmp_path) == 1
+
+    (root / "dev/dri/renderD129").touch()
+    assert await later.remembered(ffmpeg) is None
+    larger = VideoSection(width=640, height=360, fps=30)
+    assert (
+        await Encoders(Store(state_dir), larger, machine=Machine(root)).remembered(ffmpeg) is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("late", "it has B-frames"),
+        ("high", "its profile is High"),
+        ("colour", "its profile is High 4:4:4"),
+        ("sparse", "it has one keyframe"),
+        ("torn", "decode"),
+        ("fails", "[h264_vaapi] No usable encoding entrypoint"),
+        ("hangs", "a second of picture took it over 3 s"),
+    ],
+)
+async def test_one_whose_picture_screens_could_not_show_is_not_taken_and_that_is_kept(
+    tmp_path: Path, state_dir: Path, root: Path, how: str, reason: str
+) -> None:
+    ffmpeg = ffmpeg_that_works(tmp_path, how)
+    encoders = Encoders(Store(state_dir), VIDEO, machine=Machine(root))
+    assert await encoders.prove(ffmpeg) == Encoder()
+    (tried,) = Store(state_dir).load("encoders", Tries).tried
+    assert reason in tried.reason
+    assert await encoders.remembered(ffmpeg) == Encoder()
+
+
+async def test_a_machine_without_hardware_is_not_kept_waiting(
+    tmp_path: Path, state_dir: Path
+) -> None:
+    encoders = Encoders(Store(state_dir), VIDEO, machine=Machine(tmp_path))
+    assert await encoders.remembered("/nowhere/ffmpeg") == Encoder()
+    wanted = VideoSection(encoder="x264")
+    assert await Encoders(Store(state_dir), wanted).remembered("/nowhere/ffmpeg") == Encoder()
+
+
+async def test_the_picture_comes_by_x264_at_once_and_by_hardware_once_that_is_proved(
+    tmp_path: Path, state_dir: Path, root: Path, loopback: str
+) -> None:
+    ffmpeg = ffmpeg_that_works(tmp_path, "well")
+    config = small_config(loopback, f'ffmpeg = "{ffmpeg}"\n')
+    state = new_board(PATTERN)
+    order: list[str] = []
+
+    async def watch() -> None:
+        async for snapshot in state.subscribe():
+            camera = snapshot.camera
+            if camera.state is CameraState.LIVE and camera.encoder not in order[-1:]:
+                order.append(camera.encoder)
+
+    def service(client: MediaMtxClient) -> Publishing:
+        return Publishing(config, state, client, state_dir, machine=Machine(root))
+
+    async with (
+        media_server(config, state, state_dir),
+        client_of(config, state_dir) as client,
+        running(service(client).run, watch),
+    ):
+        await asyncio.wait_for(state.wait_for(lambda new: new.camera.encoder == "h264_vaapi"), 20)
+        await asyncio.wait_for(state.wait_for(lambda _: "h264_vaapi" in order), 20)
+    assert order == ["libx264", "h264_vaapi"]
+    # The next daemon knows.
+    order.clear()
+    async with (
+        media_server(config, state, state_dir),
+        client_of(config, state_dir) as client,
+        running(service(client).run, watch),
+    ):
+        await asyncio.wait_for(state.wait_for(lambda _: bool(order)), 20)
+    assert order == ["h264_vaapi"]
