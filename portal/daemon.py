@@ -14,6 +14,7 @@ from aiohttp import web
 from tzlocal import get_localzone_name
 
 from portal import __version__
+from portal.acquaintance import Meeting
 from portal.button import Button
 from portal.cameras.controls import CameraControls
 from portal.cameras.inventory import CameraInventory
@@ -95,6 +96,7 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
         services: dict[str, Callable[[], Awaitable[None]]] = {
             "media server": media_server.run,
             "privacy": privacy.run,
+            "acquaintance": Meeting(state, store).run,
             "button": Button(config.button, state, privacy).run,
             "cameras": CameraInventory(config, state, store).run,
             "controls": controls.run,

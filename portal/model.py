@@ -6,8 +6,12 @@ Times are seconds: `since` and `checked_at` are Unix time, durations end in `_s`
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated, Literal
 
 import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Amount = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class CameraState(StrEnum):
@@ -224,29 +228,42 @@ class SiteStatus(Value, frozen=True):
     time_zone: str = ""
 
 
-class ScreenReport(Value, frozen=True):
-    """What the kiosk page says once a second. Counters run since the page was loaded."""
+class Heal(Value, frozen=True):
+    """What was done to get the picture back: how often since the daemon or the page started, and
+    the last."""
 
-    page: str  # names this load of the page
-    state: str  # the page's data-state
-    uptime_s: float
-    frames: int = 0  # decoded
-    fps: float = 0.0
-    width: int = 0
-    height: int = 0
-    freezes: int = 0
-    frozen_s: float = 0.0
-    packets_lost: int = 0
-    packets_received: int = 0
-    rtt_s: float | None = None
-    jitter_buffer_s: float | None = None  # mean wait of the last second's frames
-    decode_s: float | None = None  # mean of the last second's frames
-    age_s: float | None = None  # estimated, from capture at the other site to this screen
-    transport: str = ""  # "udp", "tcp"
-    picture: str = ""  # a hash that changes when the picture moves
-    moved_s: float | None = None  # since it last changed
-    sessions: int = 0
-    reason: str = ""  # why there is no picture
+    step: HealStep
+    count: Count
+    reason: Annotated[str, msgspec.Meta(max_length=500)]
+    at: float
+
+
+class ScreenReport(Value, frozen=True):
+    """What the kiosk page says once a second. Counters run since the page was loaded. It comes by
+    HTTP and repeats what the other site said: bounded here, untrusted all the same."""
+
+    page: Annotated[str, msgspec.Meta(max_length=64)]  # names this load of the page
+    state: Annotated[str, msgspec.Meta(max_length=32)]  # the page's data-state
+    uptime_s: Amount
+    screen: bool = False  # loaded by `portal kiosk`, not by somebody who has a look
+    frames: Count = 0  # decoded
+    fps: Amount = 0.0
+    width: Count = 0
+    height: Count = 0
+    freezes: Count = 0
+    frozen_s: Amount = 0.0
+    packets_lost: Count = 0
+    packets_received: Count = 0
+    rtt_s: Amount | None = None
+    jitter_buffer_s: Amount | None = None  # mean wait of the last second's frames
+    decode_s: Amount | None = None  # mean of the last second's frames
+    age_s: Amount | None = None  # estimated, from capture at the other site to this screen
+    transport: Literal["", "udp", "tcp"] = ""
+    picture: Annotated[str, msgspec.Meta(max_length=64)] = ""  # changes when the picture moves
+    moved_s: Amount | None = None  # since it last changed
+    sessions: Count = 0
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""  # why there is no picture
+    steps: Annotated[tuple[Heal, ...], msgspec.Meta(max_length=3)] = ()  # that it took by itself
 
 
 class ScreenStatus(Value, frozen=True):
@@ -256,15 +273,6 @@ class ScreenStatus(Value, frozen=True):
     report: ScreenReport | None = None
     seen_at: float = 0.0
     since: float = 0.0
-
-
-class Heal(Value, frozen=True):
-    """What was done to get the picture back: how often since the daemon started, and the last."""
-
-    step: HealStep
-    count: int
-    reason: str
-    at: float
 
 
 class PageOrder(Value, frozen=True):
@@ -326,6 +334,7 @@ class Snapshot(Value, frozen=True):
     muted: bool = False  # nor heard
     microphone: MicrophoneState = MicrophoneState.OFF
     screen: ScreenStatus = ScreenStatus()
+    met: bool = False  # some other site was seen once, be it years ago
     display_on: bool = True  # whether the screen is wanted
     heals: tuple[Heal, ...] = ()
     asks: Asks = Asks()
@@ -336,7 +345,7 @@ class Snapshot(Value, frozen=True):
     compositor_restarts: int = 0
     publisher_restarts: int = 0  # of our own `cam`, because the other site asked
     media_server_restarts: int = 0
-    quiet_until: float = 0.0  # Unix time; 0 outside of quiet hours
+    quiet_until: float = 0.0  # when quiet hours show the camera again; 0: they don't hide it
     media_server: MediaServerStatus = MediaServerStatus()
     link: LinkStatus = LinkStatus()
     picture: PictureStatus = PictureStatus()

@@ -20,7 +20,9 @@ from portal.web.health import add_health_route
 from portal.web.link import add_link_routes
 from portal.web.metrics import add_metrics_route
 from portal.web.page import add_page_routes
+from portal.web.screen import ScreenIntake, add_screen_route
 from portal.web.sdp import MAX_BYTES
+from portal.web.splash import add_splash_routes
 from portal.web.whep import WhepForwarder
 from portal.web.wishes import add_wish_routes
 
@@ -37,13 +39,16 @@ def make_local_app(
     app, events = _make_app(config, state, is_local=True)
     whep = WhepForwarder(config, state, preview_password=preview_password)
     whep.add_routes(app)
+    add_splash_routes(app, config)
     add_kiosk_page(app)
+    screen = ScreenIntake(state)
+    add_screen_route(app, screen)
     add_wish_routes(app, privacy or Privacy(config, state))
     add_choice_route(app, state)
     if controls is not None:
         add_cameras_routes(app, state, controls)
     add_health_route(app, state)
-    add_metrics_route(app, state, whep, events)
+    add_metrics_route(app, state, whep, events, screen)
     return app
 
 

@@ -12,9 +12,18 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from portal.model import CameraState, LinkState, MediaServerState, PictureState, Snapshot
+from portal.model import (
+    CameraState,
+    HealStep,
+    LinkState,
+    MediaServerState,
+    PictureState,
+    Snapshot,
+)
 from portal.state import StateBoard
 from portal.web.events import EventStreams
+from portal.web.screen import ScreenIntake
+from portal.web.screen_metrics import ScreenCollector
 from portal.web.whep import WhepForwarder
 
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
@@ -38,6 +47,7 @@ class SnapshotCollector(Collector):
         yield from _about_camera(snapshot)
         yield from _about_link(snapshot)
         yield from _about_media_server(snapshot)
+        yield from _about_healing(snapshot)
         yield from self._about_pages()
 
     def _about_pages(self) -> Iterator[Metric]:
@@ -130,6 +140,29 @@ def _about_media_server(snapshot: Snapshot) -> Iterator[Metric]:
     )
 
 
+def _about_healing(snapshot: Snapshot) -> Iterator[Metric]:
+    heals = CounterMetricFamily(
+        "portal_heal", "Steps taken to get the other site's picture back", labels=["step"]
+    )
+    counts = {heal.step: heal.count for heal in snapshot.heals}
+    for step in HealStep:
+        heals.add_metric([step.value], counts.get(step, 0))
+    yield heals
+    asked = CounterMetricFamily(
+        "portal_asked", "Steps that the other site asked of this one", labels=["outcome"]
+    )
+    done = snapshot.publisher_restarts + snapshot.media_server_restarts
+    asked.add_metric(["done"], done)
+    asked.add_metric(["declined"], snapshot.asks.declined)
+    yield asked
+    yield GaugeMetricFamily(
+        "portal_display_on", "1 while the screen is wanted", float(snapshot.display_on)
+    )
+    yield GaugeMetricFamily(
+        "portal_quiet", "1 while quiet hours hide the camera", float(snapshot.quiet_until > 0)
+    )
+
+
 def _states(name: str, text: str, kind: type[StrEnum], current: StrEnum | None) -> Metric:
     family = GaugeMetricFamily(name, f"{text}: 1 for the state it is in", labels=["state"])
     for state in kind:
@@ -145,10 +178,15 @@ def _optional(name: str, text: str, value: float | None) -> Metric:
 
 
 def add_metrics_route(
-    app: web.Application, state: StateBoard, whep: WhepForwarder, events: EventStreams
+    app: web.Application,
+    state: StateBoard,
+    whep: WhepForwarder,
+    events: EventStreams,
+    screen: ScreenIntake,
 ) -> None:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(SnapshotCollector(state, whep, events))
+    registry.register(ScreenCollector(state, screen))
     ProcessCollector(registry=registry)  # memory, CPU, open files of the daemon
 
     async def metrics(_request: web.Request) -> web.Response:
