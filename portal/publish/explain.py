@@ -16,6 +16,11 @@ _USB = (
         "this user may not open the camera: add it to the group video",
     ),
     (r"No space left on device", "bandwidth", "the USB bus has no bandwidth left: {bandwidth}"),
+    (
+        r"Not a video capture device",  # said before "No such device"
+        "format",
+        "this ffmpeg cannot read the camera: it sends its picture in planes; use another camera",
+    ),
     (r"No such device|No such file or directory", "gone", "the camera is gone: plug it in again"),
     (
         r"Input/output error|Protocol error|Connection timed out|Broken pipe.*/dev/video",

@@ -14,6 +14,7 @@ from portal.publish.explain import PublisherStatus, explanation, parse_status
         ("[video4linux2] Cannot open /dev/video0: Permission denied", "the group video"),
         ("ioctl(VIDIOC_STREAMON): No space left on device", "the USB bus has no bandwidth left"),
         ("/dev/video0: No such device", "the camera is gone"),
+        ("Not a video capture device.\n/dev/video0: No such device", "in planes"),
         ("ioctl(VIDIOC_DQBUF): Protocol error", "another cable or port"),
         ("ioctl(VIDIOC_S_FMT): Invalid argument", "video.width"),
         ("Unknown encoder 'libx264'", "no libx264"),
