@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -15,7 +16,7 @@ import pytest_asyncio
 
 from tests.conftest import unused_loopback
 from tests.e2e.conftest import browser
-from tests.lab.guest_site import FORWARDS, GuestSite
+from tests.lab.guest_site import FORWARDS, VIVID, GuestSite
 from tests.lab.image import ensure_image
 from tests.lab.payload import ensure_payload
 from tests.lab.tools import check_host
@@ -30,7 +31,13 @@ _MACHINE = pytest.StashKey[VirtualMachine]()
 def machine(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[VirtualMachine]:
-    """Debian's kernel with the checkout's package installed; nothing is running yet."""
+    """Debian's kernel with the checkout's package installed; nothing is running yet.
+
+    PORTAL_LAB names the address of one that `python -m tests.lab boot` keeps up instead.
+    """
+    if address := environ.get("PORTAL_LAB"):
+        yield VirtualMachine(None, address=address, serial_log=Path(os.devnull))
+        return
     check_host()
     image, payload = ensure_image(), ensure_payload()
     with booted(
@@ -45,10 +52,16 @@ def machine(
         del pytestconfig.stash[_MACHINE]
 
 
+@pytest.fixture
+def settings() -> str:
+    """What follows the shared part of the box's `portal.toml`. A module or a test has its own."""
+    return VIVID
+
+
 @pytest_asyncio.fixture
-async def site(machine: VirtualMachine) -> AsyncIterator[GuestSite]:
+async def site(machine: VirtualMachine, settings: str) -> AsyncIterator[GuestSite]:
     """The portal in the machine, started by systemd, without a camera."""
-    guest = GuestSite(machine)
+    guest = GuestSite(machine, settings)
     try:
         await guest.start()
         yield guest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,10 @@ class GuestSite:
     async def run(self, command: str, *, timeout_s: float = 30.0) -> str:
         """A shell command that has to work; what it printed."""
         return await asyncio.to_thread(self.machine.output, command, timeout_s=timeout_s)
+
+    async def run_argv(self, argv: Sequence[str], *, timeout_s: float = 30.0) -> str:
+        """As `run`, without a shell in between."""
+        return await asyncio.to_thread(self.machine.output, argv, timeout_s=timeout_s)
 
     async def plug(self) -> None:
         """Make the kernel announce a V4L2 camera."""

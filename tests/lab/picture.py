@@ -61,14 +61,16 @@ async def shown(page: Page) -> Shown | None:
     return Shown(picture=picture, frames=answer["frames"])
 
 
-async def shows_the_camera(page: Page, *, within_s: float = 60.0) -> None:
-    """The page shows vivid's bars, live, and they change from one decoded picture to another."""
+async def shows_the_camera(
+    page: Page, wanted: tuple[str, ...] = BARS, *, within_s: float = 60.0
+) -> None:
+    """The page shows these bars (vivid's), live, and the picture moves."""
     deadline = time.monotonic() + within_s
     first: Shown | None = None
     while time.monotonic() < deadline:
         state = await page.evaluate("document.documentElement.dataset.state")
         now = await shown(page) if state == "live" else None
-        if now is not None and bars(now.picture) == BARS:
+        if now is not None and bars(now.picture) == wanted:
             if first is not None and not np.array_equal(first.picture, now.picture):
                 assert now.frames > first.frames
                 return

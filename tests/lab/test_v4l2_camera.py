@@ -4,28 +4,26 @@ package under systemd, and the picture decoded outside the machine."""
 from __future__ import annotations
 
 import asyncio
-import time
-from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page
-from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Browser
 
-from portal.probe import open_reader, probe
+from portal.probe import open_reader
 from tests.lab.conftest import ScreenSite
 from tests.lab.guest_site import GuestSite
 from tests.lab.picture import BARS, bars, shows_the_camera
+from tests.lab.sights import camera_state, is_dark, open_kiosk
 
 # The machine boots, and imports take seconds under emulation on a loaded host.
 pytestmark = pytest.mark.timeout(400)
 
 
 async def test_a_camera_is_seen_outside_once_the_kernel_announces_it(site: GuestSite) -> None:
-    await site.until("no camera", lambda now: camera(now) == "absent", within_s=30)
-    assert await is_dark(site)
+    await site.until("no camera", lambda now: camera_state(now) == "absent", within_s=30)
+    assert await is_dark(site.whep)
 
     await site.plug()
-    state = await site.until("camera live", lambda now: camera(now) == "live", within_s=120)
+    state = await site.until("camera live", lambda now: camera_state(now) == "live", within_s=120)
 
     assert state["camera"]["camera"]["device"] == "/dev/video0"
     digests = set()
@@ -42,7 +40,7 @@ async def test_a_camera_is_seen_outside_once_the_kernel_announces_it(site: Guest
 async def test_the_other_screen_shows_it_says_when_it_is_unplugged_and_shows_it_again(
     site: GuestSite, screen_site: ScreenSite, browser: Browser
 ) -> None:
-    page = await open_kiosk(browser, screen_site)
+    page = await open_kiosk(browser, screen_site.kiosk)
     await page.wait_for_selector(":root[data-state=unplugged]", timeout=60_000)
 
     await site.plug()
@@ -50,8 +48,8 @@ async def test_the_other_screen_shows_it_says_when_it_is_unplugged_and_shows_it_
 
     await site.pull()
     await page.wait_for_selector(":root[data-state=unplugged]", timeout=30_000)
-    await site.until("camera absent", lambda now: camera(now) == "absent", within_s=10)
-    assert await is_dark(site)
+    await site.until("camera absent", lambda now: camera_state(now) == "absent", within_s=10)
+    assert await is_dark(site.whep)
     assert await site.run("cat /proc/[0-9]*/comm 2>/dev/null | grep --count ffmpeg || true") == "0"
 
     await site.plug()
@@ -68,7 +66,7 @@ async def test_the_picture_reaches_a_screen_over_tcp_where_udp_is_blocked(
     )
     try:
         await site.plug()
-        await shows_the_camera(await open_kiosk(browser, screen_site))
+        await shows_the_camera(await open_kiosk(browser, screen_site.kiosk))
     finally:
         await site.run("nft delete table inet lab")
 
@@ -77,7 +75,7 @@ async def test_the_picture_does_not_stop_while_systemd_restarts_a_crashed_daemon
     site: GuestSite,
 ) -> None:
     await site.plug()
-    before = await site.until("camera live", lambda now: camera(now) == "live", within_s=120)
+    before = await site.until("camera live", lambda now: camera_state(now) == "live", within_s=120)
     watching = asyncio.Event()
     enough = asyncio.Event()
 
@@ -99,7 +97,8 @@ async def test_the_picture_does_not_stop_while_systemd_restarts_a_crashed_daemon
         after = await site.until(
             "the next daemon shows the camera live",
             lambda now: (
-                now["site"]["started_at"] != before["site"]["started_at"] and camera(now) == "live"
+                now["site"]["started_at"] != before["site"]["started_at"]
+                and camera_state(now) == "live"
             ),
             within_s=90,
         )
@@ -110,28 +109,3 @@ async def test_the_picture_does_not_stop_while_systemd_restarts_a_crashed_daemon
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
     assert after["media_server"]["pid"] == before["media_server"]["pid"]
-
-
-async def is_dark(site: GuestSite) -> bool:
-    """Whether a reader outside is refused, without a single frame."""
-    result = await probe(site.whep)
-    return not result.is_live and result.frames == 0
-
-
-def camera(state: dict[str, Any]) -> str:
-    return str(state["camera"]["state"])
-
-
-async def open_kiosk(browser: Browser, site: ScreenSite) -> Page:
-    """Tried until the daemon serves it."""
-    page = await browser.new_page(viewport={"width": 640, "height": 360})
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            await page.goto(site.kiosk)
-        except PlaywrightError as exc:
-            if "ERR_CONNECTION_REFUSED" not in str(exc) or time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.2)
-        else:
-            return page

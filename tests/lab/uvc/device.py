@@ -167,7 +167,7 @@ class Device:
         )
         if control is None:
             raise StallError
-        values = {
+        values: dict[int, int] = {
             _Video.GET_CUR: self.settings[control],
             _Video.GET_MIN: control.minimum,
             _Video.GET_MAX: control.maximum,
