@@ -17,8 +17,8 @@ URL = "rtsp://127.0.0.1:8554/cam/sound"
 WITH_EAR = Camera(id="c", name="C920", source="usb", microphone="hw:CARD=C920")
 
 
-def argv_of(source: SoundSource, **section: int) -> list[str]:
-    microphone = MicrophoneSection(enabled=True, **section)
+def argv_of(source: SoundSource, *, bitrate_kbps: int = 48) -> list[str]:
+    microphone = MicrophoneSection(enabled=True, bitrate_kbps=bitrate_kbps)
     return sound_argv(source, microphone=microphone, ffmpeg="/usr/bin/ffmpeg", rtsp_url=URL)
 
 
