@@ -82,7 +82,7 @@ class Camera:
     def follow_authorized(self) -> None:
         """What the kernel does when the attribute is written."""
         now = Path(self._bed.get_root_dir() + f"/sys{self._usb}/authorized").read_text().strip()
-        if now == self.written[-1:]:
+        if now in {self.written[-1], ""}:  # empty for the moment between truncating and writing
             return
         self.written += now
         if now == "0":
