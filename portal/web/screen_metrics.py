@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -50,44 +50,50 @@ class ScreenCollector(Collector):
         for step in PAGE_STEPS:
             steps.add_metric([step.value], self._intake.steps[step])
         yield steps
-        if screen.report is not None:
-            age = max(0.0, time.time() - screen.seen_at)
-            yield _gauge("report_age_seconds", "Age of the page's last report", age)
-            yield from _about_picture(screen.report)
-            yield from _about_connection(screen.report)
-
-
-def _about_picture(report: ScreenReport) -> Iterator[Metric]:
-    yield _gauge("uptime_seconds", "Since the page was loaded", report.uptime_s)
-    yield _gauge("fps", "Decoded frames per second", report.fps)
-    yield _counter("frames", "Frames decoded since the page was loaded", report.frames)
-    yield _counter("freezes", "Freezes since then", report.freezes)
-    yield _counter("frozen_seconds", "Time spent in them", report.frozen_s)
-    yield _gauge("picture_age_seconds", "From the other site's camera, estimated", report.age_s)
-    yield _gauge("picture_still_seconds", "Since the picture last changed", report.moved_s)
-    yield _gauge("decode_seconds", "Mean decoding time of a frame", report.decode_s)
-    yield _gauge("jitter_buffer_seconds", "Mean wait of a frame", report.jitter_buffer_s)
-
-
-def _about_connection(report: ScreenReport) -> Iterator[Metric]:
-    yield _counter("sessions", "WHEP sessions since the page was loaded", report.sessions)
-    yield _counter("packets_received", "RTP packets since then", report.packets_received)
-    yield _counter("packets_lost", "RTP packets lost since then", report.packets_lost)
-    yield _gauge("rtt_seconds", "Round trip of the media", report.rtt_s)
-    transport = GaugeMetricFamily(
-        "portal_screen_transport", "1 for the one that carries the media", labels=["transport"]
-    )
-    for name in ("udp", "tcp"):
-        transport.add_metric([name], float(report.transport == name))
-    yield transport
+        report = screen.report
+        age = None if report is None else max(0.0, time.time() - screen.seen_at)
+        yield _gauge("report_age_seconds", "Age of the page's last report", age)
+        for name, text, kind, value_of in _FIGURES:
+            yield kind(name, text, None if report is None else value_of(report))
+        transport = GaugeMetricFamily(
+            "portal_screen_transport", "1 for the one that carries the media", labels=["transport"]
+        )
+        for one in ("udp", "tcp"):
+            transport.add_metric([one], float(report is not None and report.transport == one))
+        yield transport
 
 
 def _gauge(name: str, text: str, value: float | None) -> Metric:
-    family = GaugeMetricFamily(f"portal_screen_{name}", text, labels=[])
+    return _with(GaugeMetricFamily(f"portal_screen_{name}", text, labels=[]), value)
+
+
+def _counter(name: str, text: str, value: float | None) -> Metric:
+    return _with(CounterMetricFamily(f"portal_screen_{name}", text, labels=[]), value)
+
+
+def _with(
+    family: GaugeMetricFamily | CounterMetricFamily, value: float | None
+) -> GaugeMetricFamily | CounterMetricFamily:
     if value is not None:
         family.add_metric([], value)
     return family
 
 
-def _counter(name: str, text: str, value: float) -> Metric:
-    return CounterMetricFamily(f"portal_screen_{name}", text, value)
+Figure = tuple[
+    str, str, Callable[[str, str, float | None], Metric], Callable[[ScreenReport], float | None]
+]
+_FIGURES: tuple[Figure, ...] = (
+    ("uptime_seconds", "Since the page was loaded", _gauge, lambda r: r.uptime_s),
+    ("fps", "Decoded frames per second", _gauge, lambda r: r.fps),
+    ("frames", "Frames decoded since the page was loaded", _counter, lambda r: r.frames),
+    ("freezes", "Freezes since then", _counter, lambda r: r.freezes),
+    ("frozen_seconds", "Time spent in them", _counter, lambda r: r.frozen_s),
+    ("picture_age_seconds", "From the other camera to here", _gauge, lambda r: r.age_s),
+    ("picture_still_seconds", "Since the picture last changed", _gauge, lambda r: r.moved_s),
+    ("decode_seconds", "Mean decoding time of a frame", _gauge, lambda r: r.decode_s),
+    ("jitter_buffer_seconds", "Mean wait of a frame", _gauge, lambda r: r.jitter_buffer_s),
+    ("sessions", "WHEP sessions since the page was loaded", _counter, lambda r: r.sessions),
+    ("packets_received", "RTP packets since then", _counter, lambda r: r.packets_received),
+    ("packets_lost", "RTP packets lost since then", _counter, lambda r: r.packets_lost),
+    ("rtt_seconds", "Round trip of the media", _gauge, lambda r: r.rtt_s),
+)
