@@ -62,6 +62,7 @@ class Privacy:
         # The screen's are forgotten: who finds it dark switches the box off and on.
         self._display_on = True
         self._display_until = 0.0
+        self._is_quiet = False
 
     async def open(self) -> None:
         """Before anything is published. Choices that cannot be read count as a pause."""
@@ -132,14 +133,13 @@ class Privacy:
         is_hidden = bool(camera_until) and self._choices.seen_until != camera_until
         is_dark = bool(screen_until) and self._display_until != screen_until
         muted = self._choices.muted
-        before = self._state.snapshot
+        self._tell_boundary(bool(camera_until or screen_until))
         self._state.update(
             paused=self._choices.paused or is_hidden,
             muted=self._config.microphone.muted if muted is None else muted,
             display_on=self._display_on and not is_dark,
-            quiet_until=max(camera_until if is_hidden else 0.0, screen_until if is_dark else 0.0),
+            quiet_until=camera_until if is_hidden and not self._choices.paused else 0.0,
         )
-        _tell_boundary(before.quiet_until, self._state.snapshot.quiet_until)
 
     async def _save(self) -> None:
         """The newest choices. A full disk is a fault that is shown: what holds now holds only
@@ -160,9 +160,7 @@ class Privacy:
             self._saved = choices
             self._state.clear_fault(FAULT)
 
-
-def _tell_boundary(before: float, now: float) -> None:
-    if now and not before:
-        log.info("quiet hours have begun")
-    elif before and not now:
-        log.info("quiet hours are over")
+    def _tell_boundary(self, is_quiet: bool) -> None:
+        if is_quiet is not self._is_quiet:
+            log.info("quiet hours have begun" if is_quiet else "quiet hours are over")
+        self._is_quiet = is_quiet

@@ -123,10 +123,11 @@ class Healing:
     def _attend_still(self, sight: Sight, now: float) -> None:
         """Frames come and are decoded: all is well but the camera's own picture."""
         was_vain = self._stillness.is_vain
-        wants = self._stillness.still(now, sight.still_s)
+        may = self._ladder.allows(HealStep.PEER_PUBLISHER, now)
+        wants = self._stillness.still(now, sight.still_s if may else 0.0)
         if self._stillness.is_vain and not was_vain:
             log.info("the restart changed nothing: the picture is taken for a still scene")
-        if wants and self._ladder.allows(HealStep.PEER_PUBLISHER, now):
+        if wants:
             self._ladder.spend(HealStep.PEER_PUBLISHER, now)
             self._order(HealStep.PEER_PUBLISHER, sight.reason)
 
@@ -212,16 +213,12 @@ def _place_of(found: ProbeResult) -> Place:
 def _done_by_page(before: Snapshot, now: Snapshot) -> set[HealStep]:
     """The steps that the page took itself since the trouble began."""
     old, new = before.screen.report, now.screen.report
-    done: set[HealStep] = set()
     if old is None or new is None:
-        return done
+        return set()
     if new.page != old.page:
         return {HealStep.SESSION, HealStep.TRANSPORT, HealStep.RELOAD}
-    if new.sessions > old.sessions:
-        done.add(HealStep.SESSION)
-    if new.transport and new.transport != old.transport:
-        done.add(HealStep.TRANSPORT)
-    return done
+    counts = {heal.step: heal.count for heal in old.steps}
+    return {heal.step for heal in new.steps if heal.count > counts.get(heal.step, 0)}
 
 
 def _news(seen: Snapshot, now: Snapshot) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from portal.model import CameraState, LinkState, ScreenState, Snapshot, Value
+from portal.peers.untrusted import cleaned
 
 # The page looks at the picture several times a second: younger stillness is no stillness.
 STILL_AFTER_S = 1.5
@@ -46,5 +47,6 @@ def sight_of(snapshot: Snapshot, now: float) -> Sight:
             return Sight(trouble=Trouble.STILL, reason=reason, still_s=still_s)
     if screen.state is ScreenState.LIVE:
         return Sight(trouble=Trouble.GOOD)
-    why = f": {report.reason}" if report.reason else ""
+    # The page repeats what the other site said.
+    why = f": {cleaned(report.reason, 120)}" if report.reason else ""
     return Sight(trouble=Trouble.DARK, reason=f"the screen shows no picture{why}")

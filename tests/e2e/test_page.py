@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -15,12 +16,17 @@ from portal.model import (
     Camera,
     CameraState,
     CameraStatus,
+    Heal,
+    HealStep,
     LinkState,
     LinkStatus,
     MediaServerState,
     MediaServerStatus,
+    MicrophoneState,
     Peer,
     RemoteSite,
+    ScreenState,
+    ScreenStatus,
     SiteStatus,
     Snapshot,
 )
@@ -234,6 +240,57 @@ async def test_the_camera_is_paused_and_shown_again_by_keyboard(
         await opened.page.keyboard.press("Space")
         await expect(button).to_have_text("Pause my camera")
         assert opened.state.snapshot.paused is False
+
+
+async def test_the_page_mutes_and_darkens_where_there_is_something_to_do_so_with(
+    browser: Browser, loopback: str
+) -> None:
+    async with page_of(browser, loopback) as opened:
+        mute, display = opened.page.locator("#mute"), opened.page.locator("#display")
+        await expect(opened.page.locator("#pause")).to_be_visible()
+        await expect(mute).to_be_hidden()
+        await expect(display).to_be_hidden()
+        opened.state.update(
+            microphone=MicrophoneState.ON,
+            screen=ScreenStatus(state=ScreenState.LIVE, seen_at=time.time()),
+        )
+        await mute.click()
+        await expect(mute).to_have_text("Let me be heard")
+        assert opened.state.snapshot.muted
+        await display.click()
+        await expect(display).to_have_text("Switch the screen on")
+        assert not opened.state.snapshot.display_on
+        await display.click()
+        await expect(display).to_have_text("Switch the screen off")
+        assert opened.complaints == []
+
+
+async def test_the_page_says_until_when_quiet_hours_hide_the_camera(
+    browser: Browser, loopback: str
+) -> None:
+    async with page_of(browser, loopback, timezone_id="Europe/Dublin") as opened:
+        seven = datetime(2026, 11, 21, 7, tzinfo=UTC).timestamp()
+        paused = CameraStatus(state=CameraState.PAUSED, camera=LIVE.camera)
+        opened.state.update(camera=paused, paused=True, quiet_until=seven)
+        await expect(opened.page.locator("#own .veil")).to_contain_text(
+            "in quiet hours until 07:00"
+        )
+        await expect(opened.card("camera")).to_contain_text("it is shown again at 07:00")
+
+
+async def test_the_page_tells_what_was_done_to_get_the_picture_back(
+    browser: Browser, loopback: str
+) -> None:
+    async with page_of(browser, loopback) as opened:
+        opened.state.update(link=up())
+        await expect(opened.card("healing")).to_contain_text("Nothing had to be done")
+        reason = "the same picture for 2 s at 30 frames a second"
+        heal = Heal(step=HealStep.PEER_PUBLISHER, count=2, reason=reason, at=time.time() - 120)
+        opened.state.update(heals=(heal,))
+        await expect(opened.card("healing")).to_contain_text("Helped 2 times")
+        await expect(opened.card("healing")).to_contain_text(
+            f"New York was asked to start its camera again, 2 times, last 2 minutes ago: {reason}"
+        )
 
 
 async def test_the_public_page_offers_nothing_that_it_may_not_do(

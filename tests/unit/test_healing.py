@@ -18,6 +18,7 @@ from portal.healing.service import Healing
 from portal.healing.stillness import MAX_PATIENCE_S, Stillness
 from portal.model import (
     CameraState,
+    Heal,
     HealStep,
     LinkState,
     LinkStatus,
@@ -31,6 +32,7 @@ from portal.model import (
     SiteStatus,
     Snapshot,
 )
+from portal.peers import messages
 from portal.state import StateBoard
 from portal.store import Store
 from portal.verdict import ProbeResult
@@ -177,9 +179,22 @@ async def test_a_fault_on_the_other_side_is_asked_to_be_healed_there(
 
 async def test_what_the_page_did_itself_is_not_ordered_again(site: Site) -> None:
     await site.watch(2, ScreenState.CONNECTED, **DARK)
-    await site.watch(40, ScreenState.CONNECTED, **{**DARK, "sessions": 4, "transport": "tcp"})
+    took = tuple(
+        Heal(step=step, count=1, reason="no picture came", at=0)
+        for step in (HealStep.SESSION, HealStep.TRANSPORT)
+    )
+    await site.watch(40, ScreenState.CONNECTED, **{**DARK, "steps": took})
     assert site.steps[0] is HealStep.RELOAD
     assert HealStep.SESSION not in site.steps
+
+
+async def test_what_the_page_repeats_of_the_other_site_cannot_break_the_link(site: Site) -> None:
+    site.found = NOBODY
+    hostile = "\u202e\x1b[31m" + "x" * 450
+    await site.watch(12, ScreenState.CONNECTED, **{**DARK, "reason": hostile})
+    ask = site.board.snapshot.asks.ask
+    assert ask is not None
+    messages.Ask(step=ask.step, reason=ask.reason)  # would raise
 
 
 async def test_a_good_picture_ends_the_climb(site: Site) -> None:

@@ -1,7 +1,8 @@
 // The first page: follows /events and shows the snapshot in words; on the box itself also the
-// pictures and the pause button. Text of peers and cameras only ever goes into textContent.
+// pictures and the buttons. Text of peers and cameras only ever goes into textContent.
 /** @import { Card, Setup, Snapshot } from "./snapshot.js" */
 import { LinkEvents } from "/kiosk/link-events.js";
+import { offerSwitches, renderSwitches } from "./switches.js";
 import { describe } from "./words.js";
 
 /** @template {Element} T @param {ParentNode} root @param {string} selector @param {new () => T} kind */
@@ -20,7 +21,6 @@ function say(element, text) {
 const setup = JSON.parse(one(document, "#setup", HTMLScriptElement).textContent ?? "");
 const own = one(document, "#own", HTMLElement);
 const other = one(document, "#other", HTMLElement);
-const pause = document.querySelector("#pause");
 let snapshot = setup.snapshot;
 /** @type {{own: import("./picture.js").Picture, other: import("./picture.js").Picture} | null} */
 let pictures = null;
@@ -93,11 +93,7 @@ function render() {
   pictures?.other.show(view.other.wanted, view.other.veil, peer ? `${peer.address}:${peer.whep_port}` : "");
   renderFaults(snapshot.faults);
   renderCards(view.cards);
-  if (pause instanceof HTMLButtonElement) {
-    pause.hidden = false;
-    pause.setAttribute("aria-pressed", String(snapshot.paused));
-    say(pause, snapshot.paused ? "Show me again" : "Pause my camera");
-  }
+  renderSwitches(snapshot);
 }
 
 function follow() {
@@ -115,34 +111,17 @@ function follow() {
   events.open();
 }
 
-/** @param {HTMLButtonElement} button */
-function offerPause(button) {
+/** @param {string} message */
+function refuse(message) {
   const refusal = one(own, ".refusal", HTMLElement);
-  button.addEventListener("click", async () => {
-    if (button.ariaBusy === "true") return;
-    button.ariaBusy = "true"; // not disabled, which would take the focus away
-    refusal.hidden = true;
-    try {
-      const answer = await fetch("/api/v1/camera", {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ paused: !snapshot.paused }),
-        signal: AbortSignal.timeout(5_000),
-      });
-      if (!answer.ok) throw new Error((await answer.json()).error);
-    } catch (error) {
-      say(refusal, `That did not work: ${error instanceof Error ? error.message : error}`);
-      refusal.hidden = false;
-    } finally {
-      button.ariaBusy = "false";
-    }
-  });
+  refusal.hidden = !message;
+  say(refusal, message);
 }
 
 render();
 follow();
 setInterval(render, 10_000); // "for 3 minutes" goes on without news
-if (pause instanceof HTMLButtonElement) offerPause(pause);
+offerSwitches(() => snapshot, refuse);
 if (setup.local) {
   const { Picture } = await import("./picture.js");
   pictures = {

@@ -1,6 +1,8 @@
 /** The snapshot as portal/model.py defines it and `/events` sends it. */
 export interface Camera { id: string; name: string; source: string; device: string }
 export type CameraState = "absent" | "starting" | "live" | "fault" | "paused";
+export type HealStep = "session" | "transport" | "reload" | "browser" | "compositor"
+  | "peer-publisher" | "peer-media-server" | "reboot";
 export interface Peer {
   name: string; title: string; version: string; address: string;
   link_port: number; whep_port: number; origin: string;
@@ -10,6 +12,12 @@ export interface Snapshot {
   camera: { state: CameraState; camera: Camera | null; detail: string; since: number };
   cameras: Camera[];
   paused: boolean;
+  muted: boolean;
+  microphone: "off" | "muted" | "on";
+  display_on: boolean;
+  quiet_until: number;
+  screen: { state: "absent" | "waiting" | "connected" | "live"; seen_at: number; since: number };
+  heals: { step: HealStep; count: number; reason: string; at: number }[];
   media_server: {
     state: "starting" | "ready" | "down"; version: string; pid: number;
     generation: number; detail: string; since: number;

@@ -1,5 +1,5 @@
 // The snapshot in words for people. Pure: no DOM, no clock of its own.
-/** @import { Camera, Card, Snapshot, Tone, View } from "./snapshot.js" */
+/** @import { Camera, Card, HealStep, Snapshot, Tone, View } from "./snapshot.js" */
 
 /** @param {Snapshot} snapshot @param {number} now Unix time @returns {View} */
 export function describe(snapshot, now) {
@@ -12,6 +12,7 @@ export function describe(snapshot, now) {
       cameraCard(snapshot, now),
       otherCard(snapshot, there, now),
       serverCard(snapshot, now),
+      healingCard(snapshot, there, now),
       boxCard(snapshot, now),
     ],
   };
@@ -55,12 +56,12 @@ function relation({ camera, link }, there) {
 }
 
 /** @param {Snapshot} snapshot */
-function ownPicture({ camera, paused, site }) {
+function ownPicture({ camera, paused, quiet_until, site }) {
   const veils = {
     live: "",
     starting: "The camera is starting",
     fault: "The camera cannot be used",
-    paused: "Paused: nobody sees this site",
+    paused: `Paused: nobody sees this site${quietWords(quiet_until)}`,
     absent: "No camera is plugged in",
   };
   return {
@@ -97,7 +98,7 @@ function otherPicture({ link }, there) {
 }
 
 /** @param {Snapshot} snapshot @param {number} now @returns {Card} */
-function cameraCard({ camera, cameras, picture }, now) {
+function cameraCard({ camera, cameras, picture, quiet_until }, now) {
   const own = camera.camera;
   /** @type {Record<typeof camera.state, [Tone, string]>} */
   const states = {
@@ -116,7 +117,9 @@ function cameraCard({ camera, cameras, picture }, now) {
   if (spare.length) list.push(`Also plugged in: ${spare.join(", ")}`);
   const help = {
     absent: "Plug in a USB camera: it is used at once.",
-    paused: "Nobody sees this site until it is shown again.",
+    paused: quiet_until
+      ? `Quiet hours: it is shown again at ${clock(quiet_until)}.`
+      : "Nobody sees this site until it is shown again.",
   };
   const text = camera.detail || (camera.state === "absent" || camera.state === "paused" ? help[camera.state] : "");
   return { key: "camera", name: "Camera", tone, state, text, list };
@@ -178,6 +181,46 @@ function serverCard({ media_server: server }, now) {
   if (server.state === "ready" && server.since) list.push(`Running for ${duration(now - server.since)}, process ${server.pid}`);
   if (server.generation > 1) list.push(`Started anew ${server.generation - 1} ${server.generation === 2 ? "time" : "times"}`);
   return { key: "server", name: "Media server", tone, state, text: server.detail, list };
+}
+
+/** @param {Snapshot} snapshot @param {string} there @param {number} now @returns {Card} */
+function healingCard({ heals }, there, now) {
+  /** @type {Record<HealStep, string>} */
+  const steps = {
+    session: "The page asked for the picture anew",
+    transport: "The page took another way through the network",
+    reload: "The page was loaded again",
+    browser: "The browser was started again",
+    compositor: "The screen's compositor was started again",
+    "peer-publisher": `${there} was asked to start its camera again`,
+    "peer-media-server": `${there} was asked to start its media server again`,
+    reboot: "This box was rebooted",
+  };
+  const latest = [...heals].sort((a, b) => b.at - a.at);
+  const list = latest.map(({ step, count, at, reason }) => {
+    const often = count > 1 ? `, ${count} times, last` : "";
+    return `${steps[step]}${often} ${duration(now - at)} ago: ${reason}`;
+  });
+  const isFresh = latest.some(({ at }) => now - at < 60);
+  const times = heals.reduce((sum, { count }) => sum + count, 0);
+  return {
+    key: "healing",
+    name: "Healing",
+    tone: isFresh ? "wait" : "good",
+    state: times ? `Helped ${times} ${times === 1 ? "time" : "times"}` : "Nothing had to be done",
+    text: "",
+    list,
+  };
+}
+
+/** @param {number} until Unix time, 0 for none */
+function quietWords(until) {
+  return until ? `, in quiet hours until ${clock(until)}` : "";
+}
+
+/** @param {number} time Unix time */
+function clock(time) {
+  return new Date(time * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
 /** @param {Snapshot} snapshot @param {number} now @returns {Card} */
