@@ -41,10 +41,9 @@ def _check(camera_id: str, snapshot: Snapshot) -> None:
         raise RequestError(
             404, "no such camera is plugged in", remedy="take an id from `cameras` in /api/v1/state"
         )
-    preferred = snapshot.cameras[0]
-    if found.rank != preferred.rank:
+    if found.rank > 0:
         raise RequestError(
             409,
-            f"the configuration prefers {preferred.name} to {found.name}",
+            f"the configuration prefers another camera to {found.name}",
             remedy="change the order of [[cameras]] in portal.toml",
         )
