@@ -111,7 +111,8 @@ function ownFault({ snapshot, daemonLostAt }, now) {
     const remedy = 'If this stays for more than a minute, switch the box off and on.';
     return { headline: RESTARTING, detail: remedy, notice: `${RESTARTING}.` };
   }
-  const fault = snapshot?.faults[0];
+  // A label of its own says that this site is not heard.
+  const fault = snapshot?.faults.find(({ key }) => key !== 'microphone');
   const detail = fault ? sentences(fault.message, fault.remedy ?? '') : '';
   if (snapshot?.media_server.state === 'down') {
     const headline = 'This box cannot send its own picture';

@@ -17,6 +17,7 @@ from portal.model import (
     HealStep,
     LinkState,
     MediaServerState,
+    MicrophoneState,
     PictureState,
     Snapshot,
 )
@@ -56,7 +57,7 @@ class SnapshotCollector(Collector):
             "WHEP sessions of this box's pages, not closed",
             labels=["target"],
         )
-        for target in ("peer", "self", "camera"):
+        for target in ("peer", "sound", "self", "camera"):
             sessions.add_metric([target], self._whep.sessions.count(target))
         yield sessions
         offers = CounterMetricFamily(
@@ -95,6 +96,9 @@ def _about_camera(snapshot: Snapshot) -> Iterator[Metric]:
     yield GaugeMetricFamily("portal_cameras", "Cameras present", len(snapshot.cameras))
     yield GaugeMetricFamily(
         "portal_paused", "1 while this site does not want to be seen", float(snapshot.paused)
+    )
+    yield _states(
+        "portal_microphone_state", "Sound of this site", MicrophoneState, snapshot.microphone
     )
     yield _states(
         "portal_picture_state", "Our own picture when last looked at", PictureState, picture.state
