@@ -145,6 +145,7 @@ class CameraStatus(Value, frozen=True):
     delivers: str = ""  # what was asked of the device: "MJPG 1280x720, 30 fps"
     encoder: str = ""  # as ffmpeg names it: "libx264", "h264_v4l2m2m"; "copy"
     note: str = ""  # what of the wanted picture the camera lacks
+    publication: int = 0  # grows with each new publisher of the path: readers of the last are cut
     # Of a fault, for programs: "busy", "denied", "bandwidth", "wedged", "gone", "silent", "format".
     cause: str = ""
 
@@ -184,6 +185,7 @@ class RemoteSite(Value, frozen=True):
     detail: str = ""
     microphone: MicrophoneState = MicrophoneState.OFF
     time_zone: str = ""  # IANA name, "" when it told none
+    publication: int = 0  # as in CameraStatus
 
 
 class LinkStatus(Value, frozen=True):
@@ -355,6 +357,8 @@ class Snapshot(Value, frozen=True):
     def elected(self) -> Camera | None:
         """The one of `cameras` that is to be published, unless the site is paused."""
         first = next(iter(self.cameras), None)
-        if first is not None and not self.take_over and first.id != self.chosen:
-            return None
-        return first
+        if first is None or self.take_over:
+            return first
+        if not self.chosen:
+            return first if first.rank == 0 else None
+        return next((camera for camera in self.cameras if camera.id == self.chosen), None)

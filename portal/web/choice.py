@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
-from portal.model import Snapshot
+from portal.model import Camera, Snapshot
 from portal.state import StateBoard
 from portal.web.faults import RequestError
 from portal.web.wishes import answer, read_wish
@@ -25,17 +25,18 @@ class ChoiceWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def add_choice_route(app: web.Application, state: StateBoard) -> None:
     async def post_choice(request: web.Request) -> web.Response:
         wish = await read_wish(request, ChoiceWish, '{"id": "<camera id>"} or {"id": null}')
+        name = "whichever was plugged in first"
         if wish.id is not None:
-            _check(wish.id, state.snapshot)
+            name = _choosable(wish.id, state.snapshot).name
         if wish.id != state.snapshot.chosen:
-            log.info("camera %s is chosen by its site", wish.id or "plugged in first")
+            log.info("camera %s is chosen by its site", name)
             state.update(chosen=wish.id or "")
         return answer(wish)
 
     app.router.add_post("/api/v1/cameras/choose", post_choice)
 
 
-def _check(camera_id: str, snapshot: Snapshot) -> None:
+def _choosable(camera_id: str, snapshot: Snapshot) -> Camera:
     found = next((camera for camera in snapshot.cameras if camera.id == camera_id), None)
     if found is None:
         raise RequestError(
@@ -47,3 +48,4 @@ def _check(camera_id: str, snapshot: Snapshot) -> None:
             f"the configuration prefers another camera to {found.name}",
             remedy="change the order of [[cameras]] in portal.toml",
         )
+    return found

@@ -29,7 +29,7 @@ def failure(node: Path) -> str:
         finally:
             os.close(descriptor)
     except OSError as exc:
-        return exc.strerror
+        return exc.strerror or str(exc)
     return ""
 
 

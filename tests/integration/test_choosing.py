@@ -59,7 +59,8 @@ async def test_what_is_not_there_or_not_preferred_cannot_be_chosen(loopback: str
             409,
             "the configuration prefers another camera to Spare",
         )
-        for wish in ({}, {"id": 7}, {"id": ""}, {"id": "left", "more": 1}, []):
+        wishes: list[Any] = [{}, {"id": 7}, {"id": ""}, {"id": "left", "more": 1}, []]
+        for wish in wishes:
             status, fault = await site.choose(wish)
             assert status == 400, wish
             assert fault["remedy"]

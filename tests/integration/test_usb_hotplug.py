@@ -212,6 +212,20 @@ async def test_a_busy_camera_is_listed_with_a_fault_until_it_answers(tmp_path: P
         assert said["cameras"][0]["formats"]
 
 
+async def test_a_camera_whose_rights_are_still_being_set_is_listed_without_a_fault(
+    tmp_path: Path,
+) -> None:
+    async with watched(tmp_path) as here:
+        await here.bus.plug(NO_SERIAL, port="1-3")  # the first question to a device takes longest
+        await here.devices("/dev/video0")
+        await here.bus.plug(C920, errno="EACCES")
+        await asyncio.sleep(0.4)
+        await here.bus.fail("")
+        await here.devices("/dev/video0", "/dev/video2")
+        assert here.said[-1]["cameras"][1]["formats"]
+        assert not any(said["faults"] for said in here.said[1:])
+
+
 @pytest.mark.timeout(120)
 async def test_twenty_replugs_in_a_row_end_as_they_began(tmp_path: Path) -> None:
     async with watched(tmp_path) as here:
