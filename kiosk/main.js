@@ -121,7 +121,9 @@ function follow(before, now) {
   }
   const cameUp = link.state === 'up' && old.state !== 'up';
   const cameLive = link.remote?.camera === 'live' && old.remote?.camera !== 'live';
-  if (cameUp || cameLive) feed.hurry();
+  // Another publisher: the session with the one before ended without a word.
+  const isNew = (link.remote?.publication ?? 0) !== (old.remote?.publication ?? 0);
+  if (cameUp || cameLive || isNew) feed.hurry();
 }
 
 /** The other site is heard where both want it. While nobody says otherwise, sound goes on as it is.

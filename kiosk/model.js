@@ -19,6 +19,7 @@
  * @property {string} [detail]
  * @property {'off' | 'muted' | 'on'} [microphone]
  * @property {string} [time_zone]
+ * @property {number} [publication]
  *
  * @typedef {object} Link
  * @property {LinkState} state

@@ -21,10 +21,11 @@ class NoAnswerError(MediaServerError):
 
 
 class PathInfo(msgspec.Struct, frozen=True):
-    """A path at this moment. `ready`: somebody publishes and readers may come."""
+    """A path at this moment. `ready`: somebody publishes and readers may come, since `since`."""
 
     name: str
     ready: bool = False
+    since: str | None = msgspec.field(name="readyTime", default=None)
     readers: tuple[Mapping[str, Any], ...] = ()
 
 

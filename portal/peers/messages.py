@@ -63,6 +63,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag="status"):
     camera_name: str = ""
     detail: str = ""
     microphone: MicrophoneState = MicrophoneState.OFF
+    publication: Annotated[int, msgspec.Meta(ge=0)] = 0
 
     def __post_init__(self) -> None:
         untrusted.text(self.camera_name, untrusted.TITLE_MAX)
@@ -174,6 +175,7 @@ def status_of(snapshot: Snapshot) -> Status:
         ),
         detail=untrusted.cleaned(status.detail, untrusted.DETAIL_MAX),
         microphone=snapshot.microphone,
+        publication=status.publication,
     )
 
 
@@ -187,4 +189,5 @@ def remote_site(hello: Hello, status: Status) -> RemoteSite:
         detail=status.detail,
         microphone=status.microphone,
         time_zone=hello.time_zone,
+        publication=status.publication,
     )

@@ -39,6 +39,7 @@ _POLL_LIVE_S = 1.0
 _POLL_STARTING_S = 0.1
 _POLL_FAULT_S = 0.5
 _POLL_IDLE_S = 3.0  # nothing to publish: only somebody else's change could bring the path back
+_STATUS_EVERY_S = 0.1  # one stat(2)
 _POLL_PAUSED_S = 0.25  # until MediaMTX has forgotten the path
 _PATIENT_FAILURES = 3  # the first may find the camera still held by the ffmpeg before
 _COPY_FAILURES = 2  # then its pictures are encoded instead
@@ -69,6 +70,8 @@ class Publishing:
         self._told_at = 0.0
         self._plan: tuple[Camera, Plan] | None = None
         self._restarts = state.snapshot.publisher_restarts
+        self._published_since: str | None = None  # by MediaMTX's clock
+        self._publication = 0
 
     async def run(self) -> None:
         """Never returns."""
@@ -89,7 +92,18 @@ class Publishing:
                 self._show(CameraState.FAULT, _wanted(snapshot), str(exc))
                 pause = _POLL_FAULT_S
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed(_basis(snapshot)), pause)
+                async with asyncio.timeout(pause):
+                    await self._news(_basis(snapshot))
+
+    async def _news(self, basis: object) -> None:
+        """Something else is wanted, or the publisher wrote about itself: it does so when its ffmpeg
+        ends and begins, and readers of the old one have to hear of the new one at once."""
+        written = _written_at(self._status_path)
+        while written == _written_at(self._status_path):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STATUS_EVERY_S):
+                    await self._changed(basis)
+                    return
 
     async def _stay_paused(self) -> None:
         """A pause waits for nobody: not for a MediaMTX that hangs, nor for an ffmpeg that does.
@@ -122,6 +136,7 @@ class Publishing:
                 self._show(CameraState.STARTING, camera, "waiting for MediaMTX")
             return _POLL_IDLE_S
         if camera is None:
+            self._restarts = snapshot.publisher_restarts
             await self._tell(server.generation, "")
             return _POLL_IDLE_S
         if snapshot.publisher_restarts != self._restarts:
@@ -193,6 +208,9 @@ class Publishing:
             if plan.encoder == COPY and _shows_nothing(self._state.snapshot):
                 self._stop_copying(camera, "a screen decodes nothing of it")
                 return 0
+            if path.since != self._published_since:
+                self._published_since = path.since
+                self._publication += 1
             self._show(CameraState.LIVE, camera)
             return _POLL_LIVE_S
         return await self._look_at_publisher(camera, plan)
@@ -267,6 +285,7 @@ class Publishing:
             encoder=plan.encoder,
             note=plan.note,
             cause=cause,
+            publication=self._publication,
         )
         self._state.update(camera=status)
         if is_same:
@@ -274,6 +293,14 @@ class Publishing:
         level = logging.WARNING if state is CameraState.FAULT else logging.INFO
         name = camera.name if camera else "none"
         log.log(level, "camera %s: %s%s", name, state.value, f": {detail}" if detail else "")
+
+
+def _written_at(path: Path) -> int:
+    """0 for no file."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _wanted(snapshot: Snapshot) -> Camera | None:
