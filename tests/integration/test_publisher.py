@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from portal.publish.ending import end_publisher
 from portal.publish.explain import PublisherStatus, parse_status
 from tests.integration.media import has_ended, until
 
@@ -33,12 +34,17 @@ def ffmpeg(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def publisher(
-    ffmpeg: Path, status: Path, *before: str, parent: int | None = None
+    ffmpeg: Path,
+    status: Path,
+    *before: str,
+    parent: int | None = None,
+    options: tuple[str, ...] = (),
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         *before,
         *(sys.executable, "-I", "-S", str(_PUBLISHER)),
         *("--parent", str(parent or os.getpid()), "--status", str(status), "--tag", "t"),
+        *options,
         *("--", str(ffmpeg), "-i", "x", "rtsp://me:$PORTAL_PUBLISH_PASSWORD@box/cam"),
         stderr=asyncio.subprocess.DEVNULL,
         env={**os.environ, "PORTAL_PUBLISH_PASSWORD": "s3cret"},
@@ -152,3 +158,67 @@ async def test_ffmpeg_gets_the_password_and_what_it_says_of_it_is_not_repeated(
         await until(lambda: read(status).failures > 0)
     assert got.read_text() == "rtsp://me:s3cret@box/cam \n"
     assert read(status).said == ("cannot open rtsp://me:***@box/cam",)
+
+
+async def test_a_camera_that_was_pulled_is_waited_for_without_starting_ffmpeg(
+    ffmpeg: Path, tmp_path: Path
+) -> None:
+    """ffmpeg ends with exit code 0 when its camera is pulled."""
+    tried, status, node = tmp_path / "tried", tmp_path / "status", tmp_path / "video0"
+    node.touch()
+    ffmpeg.write_text(
+        f"#!/bin/sh\necho x >> {tried}\n"
+        f"n=0; while [ -e {node} ]; do n=$((n+1)); echo frame=$n; sleep 0.05; done\n"
+    )
+    async with publisher(ffmpeg, status, options=("--device", str(node))):
+        await until(lambda: read(status).state == "sending")
+        node.unlink()
+        await until(lambda: read(status).state == "gone")
+        await asyncio.sleep(0.5)
+        assert tried.read_text().count("x") == 1
+        assert (read(status).failures, read(status).ffmpeg) == (0, 0)
+        node.touch()
+        took = await until(lambda: read(status).state == "sending")
+        assert took < 2
+        assert tried.read_text().count("x") == 2
+
+
+async def test_a_first_frame_is_waited_for_as_long_as_was_asked(
+    ffmpeg: Path, tmp_path: Path
+) -> None:
+    status = tmp_path / "status"
+    ffmpeg.write_text("#!/bin/sh\nexec sleep 60\n")
+    began = time.monotonic()
+    async with publisher(ffmpeg, status, options=("--first-frame", "1")):
+        await until(lambda: read(status).failures == 1)
+        assert 0.9 < time.monotonic() - began < 5
+        assert read(status).why == "no new frame for 1 s"
+
+
+async def test_a_publisher_and_its_ffmpeg_can_be_ended_at_once_though_both_hang(
+    ffmpeg: Path, tmp_path: Path
+) -> None:
+    status = tmp_path / "status"
+    ffmpeg.write_text("#!/bin/sh\ntrap '' TERM INT\necho frame=1\nwhile :; do sleep 0.1; done\n")
+    async with publisher(ffmpeg, status) as process:
+        await until(lambda: read(status).state == "sending")
+        child = psutil.Process(read(status).ffmpeg)
+        for hanging in (process.pid, child.pid):
+            os.kill(hanging, signal.SIGSTOP)
+        assert end_publisher(status)
+        await until(lambda: has_ended(child), within_s=2)
+        assert await process.wait() == -signal.SIGKILL
+        assert not end_publisher(status)
+
+
+async def test_a_number_that_belongs_to_another_process_now_is_left_alone(tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    other = await asyncio.create_subprocess_exec("sleep", "60")
+    try:
+        status.write_text(f"tag t\nstate healthy\npid {other.pid}\nffmpeg {other.pid}\n")
+        assert not end_publisher(status)
+        assert psutil.Process(other.pid).is_running()
+    finally:
+        other.kill()
+        await other.wait()
+    assert not end_publisher(tmp_path / "absent")

@@ -166,6 +166,24 @@ async def test_a_daemon_that_crashes_and_restarts_does_not_stop_the_picture(
             assert below(pid, "ffmpeg") == ffmpeg
 
 
+async def test_a_publisher_is_started_anew_when_that_is_wished_though_it_hangs(
+    config: Config, state_dir: Path
+) -> None:
+    state = new_board(PATTERN)
+    async with publishing(config, state, state_dir):
+        await camera_is(state, CameraState.LIVE)
+        pid = state.snapshot.media_server.pid
+        (ffmpeg,) = below(pid, "ffmpeg")
+        for hanging in (ffmpeg.ppid(), ffmpeg.pid):
+            os.kill(hanging, signal.SIGSTOP)
+        began = time.monotonic()
+        state.update(publisher_restarts=1)
+        await until(lambda: below(pid, "ffmpeg") not in ([], [ffmpeg]))
+        await camera_is(state, CameraState.LIVE)
+        print(f"wish to live again {time.monotonic() - began:.2f} s")
+        assert has_ended(ffmpeg)
+
+
 async def test_what_mediamtx_forgot_is_told_again(config: Config, state_dir: Path) -> None:
     state = new_board(PATTERN)
     async with publishing(config, state, state_dir), client_of(config, state_dir) as client:
@@ -187,7 +205,7 @@ async def test_paused_unplugged_and_exchanged_cameras_are_followed(
         await camera_is(state, CameraState.PAUSED)
         assert state.snapshot.camera.camera == PATTERN
         await until(lambda: not below(pid, "ffmpeg"))
-        assert await client.path("cam") is None
+        await path_ready(client, wanted=False)  # ffmpeg ends first
 
         state.update(paused=False)
         await camera_is(state, CameraState.LIVE)

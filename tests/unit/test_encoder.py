@@ -291,11 +291,11 @@ wishes = st.builds(
 )
 
 
-@given(formats=formats, video=wishes)
+@given(formats=formats, video=wishes, rotate=st.sampled_from([0, 90, 180, 270]))
 def test_nothing_is_asked_that_the_device_lacks(
-    formats: tuple[CameraFormat, ...], video: VideoSection
+    formats: tuple[CameraFormat, ...], video: VideoSection, rotate: int
 ) -> None:
-    argv = argv_of(usb(*formats), video)
+    argv = argv_of(msgspec.structs.replace(usb(*formats), rotate=rotate), video)
     asked = before_input(argv)
     assert options(argv)["-pix_fmt"] == "yuv420p"
     if "-video_size" not in asked:

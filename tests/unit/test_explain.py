@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.publish.explain import PublisherStatus, explanation, parse_status
+from portal.publish.explain import PublisherStatus, explained, explanation, parse_status
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,44 @@ from portal.publish.explain import PublisherStatus, explanation, parse_status
 def test_a_usb_cameras_failure_has_a_remedy(said: str, meaning: str) -> None:
     status = PublisherStatus(why="ffmpeg ended: exit code 1", said=("noise", said))
     assert meaning in explanation(status, "usb")
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ("/dev/video0: Device or resource busy", "busy"),
+        ("Cannot open video device /dev/video0: Permission denied", "denied"),
+        ("ioctl(VIDIOC_STREAMON): No space left on device", "bandwidth"),
+        ("ioctl(VIDIOC_STREAMON): Protocol error", "wedged"),
+        ("ioctl(VIDIOC_DQBUF): Input/output error", "wedged"),
+        ("ioctl(VIDIOC_S_PARM): Connection timed out", "wedged"),
+        ("ioctl(VIDIOC_DQBUF): No such device", "gone"),
+        ("Cannot find a proper format for codec 'mjpeg'", "format"),
+        ("something new", ""),
+    ],
+)
+def test_a_usb_cameras_failure_has_a_cause_for_programs(said: str, cause: str) -> None:
+    status = PublisherStatus(why="ffmpeg ended: exit code 1", said=(said,))
+    assert explained(status, "usb").cause == cause
+
+
+def test_a_camera_that_stays_silent_over_a_restart_is_wedged() -> None:
+    once = PublisherStatus(why="no new frame for 5 s", failures=1)
+    again = PublisherStatus(why="no new frame for 5 s", failures=2)
+    assert explained(once, "usb").cause == "silent"
+    assert explained(again, "usb").cause == "wedged"
+    assert explained(again, "ffmpeg").cause == "silent"
+
+
+def test_a_full_bus_is_answered_by_what_would_need_less_of_it() -> None:
+    full = PublisherStatus(said=("ioctl(VIDIOC_STREAMON): No space left on device",))
+    assert "has MJPEG" in explained(full, "usb", is_compressed=False).words
+    assert "has MJPEG" not in explained(full, "usb", is_compressed=True).words
+
+
+def test_a_node_that_is_gone_is_a_camera_that_is_gone() -> None:
+    status = parse_status("state gone\nwhy /dev/video0 is gone\nfailures 0\n")
+    assert explained(status, "usb").cause == "gone"
 
 
 @pytest.mark.parametrize(
@@ -56,11 +94,15 @@ def test_a_cameras_password_in_its_url_is_not_repeated() -> None:
 
 
 def test_a_status_is_read_back_and_nonsense_is_not_fatal() -> None:
-    text = "tag abc\nstate waiting\npid 12\nfailures 3\nwhy it ended\nsaid one\nsaid two  words\n"
+    text = (
+        "tag abc\nstate waiting\npid 12\nffmpeg 13\nfailures 3\n"
+        "why it ended\nsaid one\nsaid two  words\n"
+    )
     assert parse_status(text) == PublisherStatus(
         tag="abc",
         state="waiting",
         pid=12,
+        ffmpeg=13,
         failures=3,
         why="it ended",
         said=("one", "two  words"),
