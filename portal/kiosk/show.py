@@ -129,7 +129,7 @@ class Kiosk:
         while True:
             try:
                 began = time.monotonic()
-                await browser.open(self._watchdog.first_url)
+                await browser.open(self._watchdog.choose_url())
                 _LOG.info("the browser is up after %.1f s", time.monotonic() - began)
                 self._unit.ready()
                 step = await self._until_a_step(browser, compositor)

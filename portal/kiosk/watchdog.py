@@ -51,15 +51,16 @@ class Watchdog:
         self._followed = followed
         self._ladder = ladder
         self._memory_mb = memory_mb
+        self._shown = splash
         self._obeyed = Word()
         self._was_well = False
         self.covers_in_black = False  # set where nothing else makes the screen dark
         self.status = ""
 
-    @property
-    def first_url(self) -> str:
-        """What a new browser shows."""
-        return self._url if self._followed.is_up else self._splash
+    def choose_url(self) -> str:
+        """What a browser is to show now: the page, or the splash while no daemon serves it."""
+        self._shown = self._url if self._followed.is_up else self._splash
+        return self._shown
 
     async def watch(self, browser: Browser, compositor_answers: Answers | None) -> Step:
         """Until a step is due that only the caller can do; its waiting time is over then."""
@@ -99,7 +100,6 @@ class Watchdog:
 
     def _begin(self, browser: Browser) -> None:
         now = time.monotonic()
-        self._shown = self.first_url
         self._loading_since = now
         self._crashes = browser.crashes
         self._misses = 0
@@ -120,11 +120,10 @@ class Watchdog:
         return None
 
     async def _heal(self, browser: Browser, step: Step) -> None:
-        self._shown = self.first_url
         if step is Step.PAGE:
-            await browser.show(self._shown)
+            await browser.show(self.choose_url())
         elif step is Step.RENDERER:
-            await browser.renew(self._shown)
+            await browser.renew(self.choose_url())
             self._crashes = browser.crashes
         else:
             await browser.end_processes("GPU")
@@ -173,11 +172,12 @@ class Watchdog:
         is_ours = sight.is_page(self._url)
         if not is_ours:
             if self._followed.is_up and self._shown != self._url:
-                await self._show(browser, self._url)
+                await self._show(browser)
             elif self._followed.is_up and loading_s > _LOADING_S:
+                _LOG.debug("seen: %s", sight)
                 return Trouble.LOST
             elif not self._followed.is_up and not sight.splash and loading_s > _LOADING_S:
-                await self._show(browser, self._splash)  # not Chromium's own words for it
+                await self._show(browser)  # not Chromium's own words for it
             return None
         if sight.state == "opening" and self._followed.is_up and loading_s > _OPENING_S:
             return Trouble.LOST
@@ -202,8 +202,7 @@ class Watchdog:
         self._unpainted = 0 if sight.painted or not is_due else self._unpainted + 1
         return self._unpainted < _UNPAINTED_LOOKS
 
-    async def _show(self, browser: Browser, url: str) -> None:
-        with contextlib.suppress(TimeoutError, KioskError):  # the next look tries again
-            await browser.show(url)
-            self._shown = url
+    async def _show(self, browser: Browser) -> None:
+        with contextlib.suppress(TimeoutError, KioskError):  # the next look tells
+            await browser.show(self.choose_url())
         self._loading_since = time.monotonic()

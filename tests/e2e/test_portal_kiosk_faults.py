@@ -1,0 +1,88 @@
+"""What can happen to a screen, done to it for real: the picture is back with nobody's help, by the
+smallest step that works."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.source import Mode
+from portal.kiosk.ladder import Step
+from tests.e2e.ordinary_user import OrdinaryUser, ordinary_user
+from tests.e2e.screen_box import FPS, Screen, daemon, kiosk_config, other_site, screen
+from tests.e2e.television import television
+
+pytestmark = pytest.mark.timeout(240)
+
+_MODE = Mode(1280, 720, FPS)
+
+
+@pytest.fixture
+def user() -> Iterator[OrdinaryUser]:
+    with ordinary_user() as found:
+        yield found
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`step`: what heals it, None when the browser does so itself. `within_s`: on a busy machine."""
+
+    name: str
+    victims: Callable[[Screen], list[psutil.Process]]
+    number: signal.Signals
+    step: Step | None
+    within_s: float
+
+
+_FAULTS = (
+    Fault("renderer killed", lambda it: it.chromium("renderer"), signal.SIGKILL, Step.PAGE, 10),
+    Fault("renderer stopped", lambda it: it.chromium("renderer"), signal.SIGSTOP, Step.RENDERER, 30),
+    Fault("GPU process killed", lambda it: it.chromium("gpu-process"), signal.SIGKILL, None, 10),
+    Fault("GPU process stopped", lambda it: it.chromium("gpu-process"), signal.SIGSTOP, Step.GPU, 30),
+    Fault("browser killed", lambda it: [it.browser()], signal.SIGKILL, Step.BROWSER, 10),
+    Fault("browser stopped", lambda it: [it.browser()], signal.SIGSTOP, Step.BROWSER, 40),
+    Fault("compositor killed", lambda it: [it.compositor()], signal.SIGKILL, Step.COMPOSITOR, 15),
+    Fault("compositor stopped", lambda it: [it.compositor()], signal.SIGSTOP, Step.COMPOSITOR, 40),
+)  # fmt: skip
+
+
+async def test_the_picture_comes_back_whatever_is_killed_or_hangs(
+    tmp_path: Path, loopback: str, other_loopback: str, user: OrdinaryUser
+) -> None:
+    config = kiosk_config(user, loopback, other_loopback)
+    async with (
+        television(user, 1280, 720) as tv,
+        other_site(tmp_path, other_loopback, loopback, _MODE),
+        daemon(config),
+        screen(tv, config, _MODE) as kiosk,
+    ):
+        await kiosk.until_live()
+        for fault in _FAULTS:
+            took_s, step = await _suffer(kiosk, fault)
+            print(f"{fault.name}: picture back after {took_s:.1f} s ({step or 'by itself'})")
+            assert took_s < fault.within_s
+            assert step == (fault.step.value if fault.step else "")
+
+
+async def _suffer(kiosk: Screen, fault: Fault) -> tuple[float, str]:
+    """The seconds until the picture is back, and the step that the log names."""
+    said = len(kiosk.lines)
+    began = time.monotonic()
+    victims = fault.victims(kiosk)
+    assert victims, fault
+    for victim in victims:
+        victim.send_signal(fault.number)
+    if fault.number is signal.SIGSTOP and fault.step is not None:
+        await kiosk.until_said(f"({fault.step.value}", after=said)
+    elif fault.step is not None:
+        await kiosk.until_said(f"({fault.step.value}", after=said)
+    await kiosk.until_live(within_s=60)
+    steps = [line for line in kiosk.lines[said:] if line.startswith("WARNING")]
+    assert len(steps) == (fault.step is not None), steps
+    return time.monotonic() - began, fault.step.value if fault.step else ""
