@@ -212,7 +212,7 @@ async def in_step(page: Page) -> tuple[float, float]:
 async def test_a_beep_and_a_flash_of_one_moment_come_within_80_ms(
     loopback: str, browser: Browser
 ) -> None:
-    """All of it is the buffer that Chromium gives sound: 30 to 60 ms, more on a busy machine."""
+    """All of it is the buffer that Chromium gives sound: 40 to 70 ms, more on a busy machine."""
     async with (
         media_server(loopback),
         publishing(loopback, FLASH),
