@@ -25,7 +25,8 @@ class UsbCamera:
 
     `is_silent`: requests for pictures stay unanswered. `is_frozen`: one picture again and again.
     `fails`: each transfer ends with a protocol error. `is_wedged`: those of pictures do, until the
-    kernel configures the device anew. `most_fps`: a dark room; it delivers no more.
+    kernel configures the device anew (`stays_wedged`: or for good). `most_fps`: a dark room; it
+    delivers no more.
     """
 
     def __init__(
@@ -34,7 +35,8 @@ class UsbCamera:
         self.model = model or CameraModel()
         self.view = view
         self.bars = bars_of(view)
-        self.is_silent = self.is_frozen = self.fails = self.is_wedged = False
+        self.is_silent = self.is_frozen = self.fails = False
+        self.is_wedged = self.stays_wedged = False
         self.most_fps: float | None = None
         self.stream_on_s = stream_on_s  # from being asked to the first picture
         # Host's clock (time.monotonic), of the last plugging; 0.0: not yet.
@@ -131,7 +133,7 @@ class _Connection:
             return
         self._writer.write(wire.answer(request, answer))
         if device.configured != configured and configured:
-            camera.is_wedged = False
+            camera.is_wedged = camera.is_wedged and camera.stays_wedged
         if device.streams is not before:
             if self._stream is not None:
                 self._stream.cancel()
