@@ -265,6 +265,20 @@ async def test_the_page_mutes_and_darkens_where_there_is_something_to_do_so_with
         assert opened.complaints == []
 
 
+async def test_the_page_says_what_the_camera_delivers_and_what_it_lacks(
+    browser: Browser, loopback: str
+) -> None:
+    lacks = "60 fps is wanted, the camera has 30"
+    async with page_of(browser, loopback) as opened:
+        told = {"delivers": "MJPG 1280x720, 30 fps", "encoder": "libx264", "note": lacks}
+        opened.state.update(camera=msgspec.structs.replace(LIVE, **told))
+        card = opened.card("camera")
+        await expect(card).to_contain_text("MJPG 1280x720, 30 fps, encoded by libx264")
+        await expect(card).to_contain_text(lacks)
+        opened.state.update(camera=msgspec.structs.replace(LIVE, **told | {"encoder": "copy"}))
+        await expect(card).to_contain_text("sent as the camera encodes it")
+
+
 async def test_the_page_says_until_when_quiet_hours_hide_the_camera(
     browser: Browser, loopback: str
 ) -> None:

@@ -9,7 +9,10 @@ export interface Peer {
 }
 export interface Snapshot {
   site: { name: string; title: string; version: string; started_at: number };
-  camera: { state: CameraState; camera: Camera | null; detail: string; since: number };
+  camera: {
+    state: CameraState; camera: Camera | null; detail: string; since: number;
+    delivers: string; encoder: string; note: string;
+  };
   cameras: Camera[];
   paused: boolean;
   muted: boolean;

@@ -113,6 +113,8 @@ function cameraCard({ camera, cameras, picture, quiet_until }, now) {
   if (own) list.push(`${own.name}, ${sourceWords(own)}`);
   if (camera.since && camera.state !== "absent") list.push(`${state} for ${duration(now - camera.since)}`);
   if (picture.checked_at) list.push(pictureWords(picture, now));
+  if (camera.delivers) list.push(`${camera.delivers}, ${encoderWords(camera.encoder)}`);
+  if (camera.note) list.push(camera.note);
   const spare = cameras.filter((other) => other.id !== own?.id).map((other) => other.name);
   if (spare.length) list.push(`Also plugged in: ${spare.join(", ")}`);
   const help = {
@@ -129,6 +131,11 @@ function cameraCard({ camera, cameras, picture, quiet_until }, now) {
 function sourceWords({ source, device }) {
   if (source === "usb") return device ? `USB, ${device}` : "USB";
   return source === "pattern" ? "a test picture" : "an ffmpeg input";
+}
+
+/** @param {string} encoder */
+function encoderWords(encoder) {
+  return encoder === "copy" ? "sent as the camera encodes it" : `encoded by ${encoder}`;
 }
 
 /** @param {Snapshot["picture"]} picture @param {number} now */
