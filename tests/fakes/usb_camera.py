@@ -127,7 +127,9 @@ class FakeUsbBus:
         try:
             writer.write(json.dumps(request).encode() + b"\n")
             await writer.drain()
-            answer: dict[str, Any] = json.loads(await reader.readline())
+            line = await reader.readline()
+            assert line, f"the test bed fell over: {self.child.last_lines}"
+            answer: dict[str, Any] = json.loads(line)
         finally:
             writer.close()
             await writer.wait_closed()
