@@ -12,9 +12,6 @@ kept.
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
 from aiohttp import web
 
 from portal.cameras.controls import CameraControls, published_id
@@ -23,8 +20,8 @@ from portal.cameras.ranges import Wish
 from portal.model import Camera
 from portal.state import StateBoard
 from portal.web.faults import RequestError
+from portal.web.wishes import answer, read_wish
 
-_EXAMPLE = '{"brightness": 10}'
 _CONTROLS = "/api/v1/cameras/{id}/controls"
 
 
@@ -42,39 +39,24 @@ def add_cameras_routes(app: web.Application, state: StateBoard, controls: Camera
 
     async def get_cameras(_request: web.Request) -> web.Response:
         snapshot = state.snapshot
-        return _json(await details_of(snapshot.cameras, controls, published=published_id(snapshot)))
+        return answer(
+            await details_of(snapshot.cameras, controls, published=published_id(snapshot))
+        )
 
     async def get_controls(request: web.Request) -> web.Response:
-        return _json(await controls.controls(camera_of(request)))
+        return answer(await controls.controls(camera_of(request)))
 
     async def set_controls(request: web.Request) -> web.Response:
         camera = camera_of(request)
-        return _json(await controls.set(camera, await _wishes(request)))
+        wishes = await read_wish(request, dict[str, Wish], '{"brightness": 10}')
+        return answer(await controls.set(camera, wishes))
 
     async def reset_controls(request: web.Request) -> web.Response:
         name = request.match_info.get("name")
-        return _json(await controls.reset(camera_of(request), None if name is None else [name]))
+        return answer(await controls.reset(camera_of(request), None if name is None else [name]))
 
     app.router.add_get("/api/v1/cameras", get_cameras)
     app.router.add_get(_CONTROLS, get_controls)
     app.router.add_patch(_CONTROLS, set_controls)
     app.router.add_delete(_CONTROLS, reset_controls)
     app.router.add_delete(f"{_CONTROLS}/{{name}}", reset_controls)
-
-
-async def _wishes(request: web.Request) -> dict[str, Wish]:
-    # A form of a foreign page cannot send this type without asking first.
-    if request.content_type != "application/json":
-        raise RequestError(
-            415,
-            f"{request.content_type[:100]!r} is not application/json",
-            remedy=f"send Content-Type: application/json and {_EXAMPLE}",
-        )
-    try:
-        return msgspec.json.decode(await request.read(), type=dict[str, Wish])
-    except msgspec.MsgspecError as exc:
-        raise RequestError(400, str(exc), remedy=f"send {_EXAMPLE}") from exc
-
-
-def _json(value: Any) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -10,7 +10,7 @@ from aiohttp import web
 from portal.privacy import Privacy
 from portal.web.faults import RequestError
 
-Wish = TypeVar("Wish", bound=msgspec.Struct)
+Wish = TypeVar("Wish")
 
 _BY = "its site"
 
@@ -65,5 +65,5 @@ async def read_wish(request: web.Request, kind: type[Wish], example: str) -> Wis
         raise RequestError(400, str(exc), remedy=f"send {example}") from exc
 
 
-def answer(wish: msgspec.Struct) -> web.Response:
+def answer(wish: Any) -> web.Response:
     return web.Response(body=msgspec.json.encode(wish), content_type="application/json")
