@@ -9,13 +9,14 @@ TEST_PACKAGES := chromium ffmpeg umockdev gir1.2-umockdev-1.0 python3-gi avahi-d
 	util-linux nodejs npm chromium-sandbox cage xwayland sway weston grim wlr-randr
 LAB_PACKAGES := mmdebstrap gpg qemu-system-x86 e2fsprogs util-linux ffmpeg chromium
 
-.PHONY: help demo test lab bench lint unit integration e2e clean packages lab-packages
+.PHONY: help demo test lab bench bench-hotplug lint unit integration e2e clean packages lab-packages
 
 help:
 	@echo "make demo    two sites on this machine, each showing the other (ARGS=\"--seconds 60\" …)"
 	@echo "make test    lint, types, and all tests but the lab's (installs system packages as root)"
 	@echo "make lab     a virtual machine with a real V4L2 device (as root)"
 	@echo "make bench   latency and footprint, side by side with others"
+	@echo "make bench-hotplug   plug, pull, recovery, replugs (ARGS=--lab: on a real USB bus, as root)"
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/portal demo $(ARGS)
@@ -39,6 +40,9 @@ lab: lab-packages $(VENV)/.test
 
 bench: packages $(VENV)/.test
 	$(BIN)/python -m bench $(ARGS)
+
+bench-hotplug: packages $(VENV)/.test
+	$(BIN)/python -m bench.hotplug $(ARGS)
 
 clean:
 	rm -rf $(VENV) node_modules .cache .coverage* .mypy_cache .ruff_cache .pytest_cache

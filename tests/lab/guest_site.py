@@ -106,6 +106,13 @@ class GuestSite:
 
     def install(self) -> None:
         """Units and configuration, as a person would put them there. Blocking."""
+        shared = (_UNITS / "portal.toml").read_text(encoding="utf-8")
+        self.machine.write("/etc/portal/portal.toml", shared + self.settings)
+        # systemd's reload costs the emulated machine seconds: once a boot.
+        if self.machine.run("mkdir /run/lab-installed", check=False).code == 0:
+            self._install_units()
+
+    def _install_units(self) -> None:
         for unit in ("portal.service", "mediamtx.service"):
             text = (_UNITS / unit).read_text(encoding="utf-8")
             self.machine.write(f"/etc/systemd/system/{unit}", text)
@@ -116,6 +123,4 @@ class GuestSite:
                 "Environment=MTX_WEBRTCIPSFROMINTERFACES=no\n"
                 f"Environment=MTX_WEBRTCADDITIONALHOSTS={self.address}\n",
             )
-        shared = (_UNITS / "portal.toml").read_text(encoding="utf-8")
-        self.machine.write("/etc/portal/portal.toml", shared + self.settings)
         self.machine.run("systemctl daemon-reload")
