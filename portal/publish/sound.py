@@ -1,7 +1,8 @@
 """Microphone + settings → ffmpeg's argument list, and its complaints in words. Pure.
 
 Sound goes its own way, as a path beside the picture's: ffmpeg would hold each picture back until
-the sound of the same moment is there, and a microphone that fails would end the picture too.
+the sound of the same moment is there (60 ms, measured at the screen), and a microphone that fails
+would end the picture too.
 """
 
 from __future__ import annotations
