@@ -25,7 +25,7 @@ from portal.model import (
 from portal.publish.codecs import COPY
 from portal.publish.command import publisher_line, tag
 from portal.publish.encoder import Plan
-from portal.publish.ending import end_publisher
+from portal.publish.ending import end_publisher, end_publishers
 from portal.publish.explain import Explanation, PublisherStatus, explained, parse_status
 from portal.publish.machine import Machine
 from portal.publish.preparing import Preparation
@@ -44,6 +44,8 @@ _POLL_PAUSED_S = 0.25  # until MediaMTX has forgotten the path
 _PATIENT_FAILURES = 3  # the first may find the camera still held by the ffmpeg before
 _COPY_FAILURES = 2  # then its pictures are encoded instead
 _PUBLISHER_WITHIN_S = 5.0  # 0.04 s when the machine is idle
+# A publisher that brings no picture says something anew at least each 10 s, or it hangs.
+_PUBLISHER_SILENT_S = 12.0
 # With these it is not the copying that fails.
 _NOT_FOR_COPYING = {"busy", "denied", "bandwidth", "gone"}
 
@@ -68,6 +70,8 @@ class Publishing:
         # What MediaMTX was last told: the generation, and the line, "" for no path.
         self._told: tuple[int, str] | None = None
         self._told_at = 0.0
+        # What the publisher said last, and since when it has said that, or had a picture.
+        self._said: tuple[PublisherStatus | None, float] = (None, 0.0)
         self._plan: tuple[Camera, Plan] | None = None
         self._restarts = state.snapshot.publisher_restarts
         self._published_since: str | None = None  # by MediaMTX's clock
@@ -106,11 +110,12 @@ class Publishing:
                     return
 
     async def _stay_paused(self) -> None:
-        """A pause waits for nobody: not for a MediaMTX that hangs, nor for an ffmpeg that does.
-        Repeated until the path is gone, since MediaMTX brings a dead publisher back."""
+        """A pause waits for nobody: not for a MediaMTX that hangs, nor for an ffmpeg that does,
+        nor for those who look after microphone and previews. Repeated until the path is gone,
+        since MediaMTX brings a dead publisher back."""
         while True:
             await self._state.wait_for(lambda snapshot: snapshot.paused)
-            end_publisher(self._status_path)
+            end_publishers(self._status_path.parent)
             if self._told is not None and self._told[1] == "":
                 await self._state.wait_for(lambda snapshot: not snapshot.paused)
             else:
@@ -175,6 +180,7 @@ class Publishing:
     async def _end(self) -> None:
         """The publisher, whatever state it is in; the next step starts a new one."""
         log.info("camera: the publisher is started anew")
+        self._said = (None, time.monotonic())
         end_publisher(self._status_path)
         self._told = None
         await self._client.delete_path(PATH)
@@ -205,6 +211,7 @@ class Publishing:
             self._told = None  # MediaMTX forgot it
             return _POLL_STARTING_S
         if path.ready:
+            self._said = (None, time.monotonic())
             if plan.encoder == COPY and _shows_nothing(self._state.snapshot):
                 self._stop_copying(camera, "a screen decodes nothing of it")
                 return 0
@@ -228,10 +235,19 @@ class Publishing:
             await self._client.delete_path(PATH)
             self._told = None
             return 0
+        elif self._hangs(status):
+            await self._end()
+            return 0
         elif status.failures or status.state == "gone":
             return await self._explain(camera, plan, status)
         self._show(CameraState.STARTING, camera)
         return _POLL_STARTING_S
+
+    def _hangs(self, status: PublisherStatus) -> bool:
+        if status != self._said[0]:
+            self._said = (status, time.monotonic())
+        silent_for = time.monotonic() - self._said[1]
+        return status.state != "gone" and silent_for > _PUBLISHER_SILENT_S
 
     async def _explain(self, camera: Camera, plan: Plan, status: PublisherStatus) -> float:
         """Its ffmpeg ended, perhaps not for the first time."""

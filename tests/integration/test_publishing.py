@@ -184,6 +184,20 @@ async def test_a_publisher_is_started_anew_when_that_is_wished_though_it_hangs(
         assert has_ended(ffmpeg)
 
 
+async def test_a_publisher_that_hangs_while_its_ffmpeg_dies_is_replaced(
+    config: Config, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.publish.service._PUBLISHER_SILENT_S", 2.0)
+    state = new_board(PATTERN)
+    async with publishing(config, state, state_dir):
+        await camera_is(state, CameraState.LIVE)
+        (ffmpeg,) = below(state.snapshot.media_server.pid, "ffmpeg")
+        os.kill(ffmpeg.ppid(), signal.SIGSTOP)
+        ffmpeg.kill()
+        await camera_is(state, CameraState.STARTING)
+        await camera_is(state, CameraState.LIVE)
+
+
 async def test_what_mediamtx_forgot_is_told_again(config: Config, state_dir: Path) -> None:
     state = new_board(PATTERN)
     async with publishing(config, state, state_dir), client_of(config, state_dir) as client:
