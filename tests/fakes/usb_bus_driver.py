@@ -76,8 +76,7 @@ class Camera:
             self._bed.add_from_string(
                 f"P: {card}/pcmC1D0c\nE: SUBSYSTEM=sound\nE: DEVNAME=/dev/snd/pcmC1D0c\n\n"
             )
-            for path in self._sound:
-                self._bed.uevent(f"/sys{path}", "add")
+            self._bed.uevent(f"/sys{card}", "add")
 
     def follow_authorized(self) -> None:
         """What the kernel does when the attribute is written."""
@@ -107,8 +106,7 @@ class Camera:
             self._bed.remove_device(self._node_path(number))
 
     def unplug(self) -> None:
-        for path in self._sound:
-            self._bed.uevent(f"/sys{path}", "remove")
+        for path in self._sound:  # without events: umockdev gives up when they are not read at once
             self._bed.remove_device(f"/sys{path}")
         self._hide_nodes()
         for number in self.nodes:

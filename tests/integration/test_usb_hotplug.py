@@ -109,6 +109,18 @@ async def test_two_equal_cameras_stay_apart(tmp_path: Path) -> None:
         assert back["id"] == right["id"]
 
 
+async def remembered(state_dir: Path, *cameras: dict[str, Any]) -> None:
+    """Wait until it is on the disk where these cameras are."""
+    path = state_dir / "cameras.json"
+    places = {(camera["id"], camera["port"]) for camera in cameras}
+    async with asyncio.timeout(20):
+        while True:
+            known = json.loads(path.read_text())["known"] if path.exists() else []
+            if {(one["id"], one["port"]) for one in known} == places:
+                return
+            await asyncio.sleep(0.02)
+
+
 async def test_two_equal_cameras_stay_apart_over_a_restart_whichever_is_seen_first(
     tmp_path: Path,
 ) -> None:
@@ -117,6 +129,7 @@ async def test_two_equal_cameras_stay_apart_over_a_restart_whichever_is_seen_fir
         await here.bus.plug(same, port="1-2")
         await here.bus.plug(same, port="1-3")
         left, right = await here.devices("/dev/video0", "/dev/video2")
+        await remembered(tmp_path, left, right)
     async with watched(tmp_path) as here:
         await here.bus.plug(same, port="1-3")
         (back,) = await here.devices("/dev/video0")
@@ -137,6 +150,7 @@ async def test_a_camera_without_a_serial_is_the_same_in_another_port_after_a_res
         await here.bus.plug(NO_SERIAL, port="1-4", node=6)
         (moved,) = await here.devices("/dev/video6")
         assert moved["id"] == before["id"]
+        await remembered(tmp_path, moved)
     async with watched(tmp_path) as here:
         await here.bus.plug(NO_SERIAL, port="1-7")
         (after,) = await here.devices("/dev/video0")
