@@ -160,6 +160,14 @@ class Box:
                     found.append(process)
         return [one for one in found if one.status() != psutil.STATUS_ZOMBIE]
 
+    def roles(self) -> list[str]:
+        """What each of them is: "daemon", "mediamtx", "publisher" or "ffmpeg"."""
+        found = []
+        for one in self.processes():
+            with contextlib.suppress(psutil.Error):
+                found.append(_role(one))
+        return [role for role in found if role]
+
     def process(self, what: str) -> psutil.Process:
         """`what`: "daemon", "mediamtx", "publisher", "ffmpeg". Raises `LookupError`."""
         for one in self.processes():
