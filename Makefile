@@ -6,23 +6,26 @@ BIN := $(VENV)/bin
 
 # What the tests run for real. `make demo` needs none of it.
 TEST_PACKAGES := chromium ffmpeg umockdev gir1.2-umockdev-1.0 python3-gi avahi-daemon iproute2 \
-	util-linux nodejs npm chromium-sandbox cage xwayland sway weston grim wlr-randr
+	nftables curl 	util-linux nodejs npm chromium-sandbox cage xwayland sway weston grim wlr-randr
 LAB_PACKAGES := mmdebstrap gpg qemu-system-x86 e2fsprogs util-linux ffmpeg chromium
 
-.PHONY: help demo test lab bench bench-hotplug lint unit integration e2e clean packages lab-packages
+.PHONY: help demo test lab bench bench-hotplug bench-recovery chaos lint unit integration e2e \
+	clean packages lab-packages
 
 help:
 	@echo "make demo    two sites on this machine, each showing the other (ARGS=\"--seconds 60\" …)"
 	@echo "make test    lint, types, and all tests but the lab's (installs system packages as root)"
 	@echo "make lab     a virtual machine with a real V4L2 device (as root)"
 	@echo "make bench   latency and footprint, side by side with others"
+	@echo "make bench-recovery  how soon the picture is back after each fault (as root)"
+	@echo "make chaos   every fault in random order (ARGS=\"--seed 1 --minutes 30\" …; as root)"
 	@echo "make bench-hotplug   plug, pull, recovery, replugs (ARGS=--lab: on a real USB bus, as root)"
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/portal demo $(ARGS)
 
 test: packages lint
-	$(BIN)/pytest tests/unit tests/integration tests/e2e --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/pytest tests/unit tests/integration tests/e2e tests/faults --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: $(VENV)/.test node_modules/.installed
 	$(BIN)/ruff format --check .
@@ -40,6 +43,12 @@ lab: lab-packages $(VENV)/.test
 
 bench: packages $(VENV)/.test
 	$(BIN)/python -m bench $(ARGS)
+
+bench-recovery: packages $(VENV)/.test
+	$(BIN)/python -m bench.recovery $(ARGS)
+
+chaos: packages $(VENV)/.test
+	$(BIN)/python -m tests.faults.chaos $(ARGS)
 
 bench-hotplug: packages $(VENV)/.test
 	$(BIN)/python -m bench.hotplug $(ARGS)
