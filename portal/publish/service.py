@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
-import os
 import time
 from pathlib import Path
 
-from portal.cameras import v4l2
 from portal.config import Config
 from portal.errors import PortalError
 from portal.mediamtx.client import MediaMtxClient, NoAnswerError
@@ -25,10 +22,11 @@ from portal.model import (
 from portal.publish.codecs import COPY
 from portal.publish.command import publisher_line, tag
 from portal.publish.encoder import Plan
-from portal.publish.ending import end_publisher, end_publishers
-from portal.publish.explain import Explanation, PublisherStatus, explained, parse_status
+from portal.publish.ending import end_publishers
+from portal.publish.explain import PublisherStatus, explained
 from portal.publish.machine import Machine
 from portal.publish.preparing import Preparation
+from portal.publish.watching import PublisherWatch, is_alive, is_fault, with_names
 from portal.state import StateBoard
 from portal.store import Store
 
@@ -41,11 +39,8 @@ _POLL_FAULT_S = 0.5
 _POLL_IDLE_S = 3.0  # nothing to publish: only somebody else's change could bring the path back
 _STATUS_EVERY_S = 0.1  # one stat(2)
 _POLL_PAUSED_S = 0.25  # until MediaMTX has forgotten the path
-_PATIENT_FAILURES = 3  # the first may find the camera still held by the ffmpeg before
 _COPY_FAILURES = 2  # then its pictures are encoded instead
 _PUBLISHER_WITHIN_S = 5.0  # 0.04 s when the machine is idle
-# A publisher that brings no picture says something anew at least each 10 s, or it hangs.
-_PUBLISHER_SILENT_S = 12.0
 # With these it is not the copying that fails.
 _NOT_FOR_COPYING = {"busy", "denied", "bandwidth", "gone"}
 
@@ -65,13 +60,12 @@ class Publishing:
     ) -> None:
         self._state = state
         self._client = client
-        self._status_path = state_dir / f"publisher.{PATH}"
+        self._state_dir = state_dir
+        self._watch = PublisherWatch(state_dir / f"publisher.{PATH}")
         self._preparation = Preparation(config, Store(state_dir), machine=machine)
         # What MediaMTX was last told: the generation, and the line, "" for no path.
         self._told: tuple[int, str] | None = None
         self._told_at = 0.0
-        # What the publisher said last, and since when it has said that, or had a picture.
-        self._said: tuple[PublisherStatus | None, float] = (None, 0.0)
         self._plan: tuple[Camera, Plan] | None = None
         self._restarts = state.snapshot.publisher_restarts
         self._published_since: str | None = None  # by MediaMTX's clock
@@ -102,8 +96,8 @@ class Publishing:
     async def _news(self, basis: object) -> None:
         """Something else is wanted, or the publisher wrote about itself: it does so when its ffmpeg
         ends and begins, and readers of the old one have to hear of the new one at once."""
-        written = _written_at(self._status_path)
-        while written == _written_at(self._status_path):
+        written = self._watch.written_at()
+        while written == self._watch.written_at():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STATUS_EVERY_S):
                     await self._changed(basis)
@@ -115,7 +109,7 @@ class Publishing:
         since MediaMTX brings a dead publisher back."""
         while True:
             await self._state.wait_for(lambda snapshot: snapshot.paused)
-            end_publishers(self._status_path.parent)
+            end_publishers(self._state_dir)
             if self._told is not None and self._told[1] == "":
                 await self._state.wait_for(lambda snapshot: not snapshot.paused)
             else:
@@ -151,7 +145,7 @@ class Publishing:
         if plan is None:
             return 0
         line = publisher_line(
-            plan.argv, parent=server.pid, status=self._status_path, device=camera.device
+            plan.argv, parent=server.pid, status=self._watch.path, device=camera.device
         )
         await self._tell(server.generation, line)
         return await self._look(camera, plan)
@@ -180,8 +174,7 @@ class Publishing:
     async def _end(self) -> None:
         """The publisher, whatever state it is in; the next step starts a new one."""
         log.info("camera: the publisher is started anew")
-        self._said = (None, time.monotonic())
-        end_publisher(self._status_path)
+        self._watch.end()
         self._told = None
         await self._client.delete_path(PATH)
 
@@ -200,8 +193,7 @@ class Publishing:
         self._told_at = time.monotonic()
 
     async def _publish(self, line: str) -> None:
-        with contextlib.suppress(OSError):  # a disk that became read-only does not stop the picture
-            self._status_path.unlink(missing_ok=True)  # an older publisher's
+        self._watch.forget()
         await self._client.set_path(PATH, {"runOnInit": line, "runOnInitRestart": True})
 
     async def _look(self, camera: Camera, plan: Plan) -> float:
@@ -211,7 +203,7 @@ class Publishing:
             self._told = None  # MediaMTX forgot it
             return _POLL_STARTING_S
         if path.ready:
-            self._said = (None, time.monotonic())
+            self._watch.saw_picture()
             if plan.encoder == COPY and _shows_nothing(self._state.snapshot):
                 self._stop_copying(camera, "a screen decodes nothing of it")
                 return 0
@@ -224,30 +216,24 @@ class Publishing:
 
     async def _look_at_publisher(self, camera: Camera, plan: Plan) -> float:
         """There is no picture yet, or no more."""
-        status = self._read_status()
+        status = self._watch.read()
         since_told = time.monotonic() - self._told_at
         if status is None or status.tag != tag(plan.argv):
             if since_told > _PUBLISHER_WITHIN_S:
                 self._show(CameraState.FAULT, camera, "the publisher does not start")
                 return _POLL_FAULT_S
-        elif not _is_alive(status.pid) and since_told > _POLL_LIVE_S:
+        elif not is_alive(status) and since_told > _POLL_LIVE_S:
             # MediaMTX would wait 5 s.
             await self._client.delete_path(PATH)
             self._told = None
             return 0
-        elif self._hangs(status):
+        elif self._watch.hangs(status):
             await self._end()
             return 0
         elif status.failures or status.state == "gone":
             return await self._explain(camera, plan, status)
         self._show(CameraState.STARTING, camera)
         return _POLL_STARTING_S
-
-    def _hangs(self, status: PublisherStatus) -> bool:
-        if status != self._said[0]:
-            self._said = (status, time.monotonic())
-        silent_for = time.monotonic() - self._said[1]
-        return status.state != "gone" and silent_for > _PUBLISHER_SILENT_S
 
     async def _explain(self, camera: Camera, plan: Plan, status: PublisherStatus) -> float:
         """Its ffmpeg ended, perhaps not for the first time."""
@@ -260,24 +246,18 @@ class Publishing:
         ):
             self._stop_copying(camera, meant.words)
             return 0
-        if not _is_fault(status):
+        if not is_fault(status):
             self._show(CameraState.STARTING, camera)
             return _POLL_STARTING_S
         shown = self._state.snapshot.camera
         if meant.cause != "busy" or (shown.camera, shown.cause) != (camera, meant.cause):
-            meant = await asyncio.to_thread(_named, meant, camera)
+            meant = await asyncio.to_thread(with_names, meant, camera)
             self._show(CameraState.FAULT, camera, meant.words, meant.cause)
         return _POLL_FAULT_S
 
     def _stop_copying(self, camera: Camera, reason: str) -> None:
         self._preparation.distrust_copy(camera, reason)
         self._plan = None
-
-    def _read_status(self) -> PublisherStatus | None:
-        try:
-            return parse_status(self._status_path.read_text("utf-8", errors="replace"))
-        except OSError:
-            return None
 
     def _show_none(self, snapshot: Snapshot) -> None:
         if snapshot.paused:
@@ -311,14 +291,6 @@ class Publishing:
         log.log(level, "camera %s: %s%s", name, state.value, f": {detail}" if detail else "")
 
 
-def _written_at(path: Path) -> int:
-    """0 for no file."""
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
 def _wanted(snapshot: Snapshot) -> Camera | None:
     return None if snapshot.paused else snapshot.elected
 
@@ -340,27 +312,3 @@ def _shows_nothing(snapshot: Snapshot) -> bool:
     """A look found the path there, and not one picture in it."""
     picture = snapshot.picture
     return picture.state is PictureState.STALLED and not picture.width
-
-
-def _is_fault(status: PublisherStatus) -> bool:
-    """Worth a word: a silent camera at once, since each try takes seconds."""
-    at_once = status.state == "gone" or status.why.startswith("no new frame")
-    return at_once or status.failures >= _PATIENT_FAILURES
-
-
-def _named(meant: Explanation, camera: Camera) -> Explanation:
-    """With who holds the camera, or the group that may open it. Blocking: it reads /proc."""
-    number = {"busy": errno.EBUSY, "denied": errno.EACCES}.get(meant.cause)
-    if number is None or camera.source != "usb":
-        return meant
-    return Explanation(str(v4l2.explained(OSError(number, ""), camera.device)), meant.cause)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return pid > 0

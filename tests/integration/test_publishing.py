@@ -187,7 +187,7 @@ async def test_a_publisher_is_started_anew_when_that_is_wished_though_it_hangs(
 async def test_a_publisher_that_hangs_while_its_ffmpeg_dies_is_replaced(
     config: Config, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("portal.publish.service._PUBLISHER_SILENT_S", 2.0)
+    monkeypatch.setattr("portal.publish.watching.SILENT_S", 2.0)
     state = new_board(PATTERN)
     async with publishing(config, state, state_dir):
         await camera_is(state, CameraState.LIVE)
