@@ -39,7 +39,7 @@ class Ffmpeg:
     """One run of it."""
 
     def __init__(self, command: list[str], password: str, first_frame_s: float) -> None:
-        self._first_frame_s = first_frame_s
+        self.first_frame_s = first_frame_s
         self._password = password or "$" + PASSWORD  # an empty one would be found everywhere
         self.started = self.moved = time.monotonic()
         self.first_frame = 0.0
@@ -79,7 +79,7 @@ class Ffmpeg:
     @property
     def deadline(self) -> float:
         """When it counts as dead, unless a new frame shows."""
-        return self.moved + (STALLED_S if self.frames else self._first_frame_s)
+        return self.moved + (STALLED_S if self.frames else self.first_frame_s)
 
     @property
     def fps(self) -> float:
@@ -168,7 +168,7 @@ class Publisher:
                 return
             ffmpeg = None
             try:
-                ffmpeg = Ffmpeg(self._command, self._password, self._first_frame_s)
+                ffmpeg = Ffmpeg(self._command, self._password, self._patience())
             except OSError as exc:
                 why = f"{self._command[0]}: {exc.strerror}"
             else:
@@ -201,6 +201,11 @@ class Publisher:
             return RESTART_S
         return min(BACKOFF_CAP_S, BACKOFF_FIRST_S * 2.0 ** min(self._failures - 2, 10))
 
+    def _patience(self) -> float:
+        """For the first frame. A machine that is busy is slow again: the third try in a row has
+        twice the time, later ones four times."""
+        return self._first_frame_s * 2.0 ** min(max(self._failures - 1, 0), 2)
+
     def _sleep(self, seconds: float) -> bool:
         """Whether to end."""
         ended = select.select([self._parent, self._wakeup], [], [], seconds)[0]
@@ -230,7 +235,7 @@ class Publisher:
                 return f"ffmpeg ended: {ffmpeg.end(0)}"
             if time.monotonic() > ffmpeg.deadline:
                 ffmpeg.end(0)
-                waited = STALLED_S if ffmpeg.frames else self._first_frame_s
+                waited = STALLED_S if ffmpeg.frames else ffmpeg.first_frame_s
                 return f"no new frame for {waited:.0f} s"
 
     def _tell_progress(self, ffmpeg: Ffmpeg) -> None:
