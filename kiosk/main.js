@@ -1,24 +1,28 @@
 // @ts-check
 /** Wires the screen together, while peer-picture.js already awaits its answer. */
 import { watchBusy } from './busy.js';
+import { Labels } from './labels.js';
 import { LastPicture } from './last-picture.js';
 import { LatencyChooser } from './latency.js';
 import { LinkEvents } from './link-events.js';
 import { feed, picture } from './peer-picture.js';
 import { PictureAge } from './picture-age.js';
-import { PictureFeed } from './picture-feed.js';
+import { SelfView } from './self-view.js';
 import { SoundLabels } from './sound-labels.js';
 import { SoundFeed } from './sound.js';
+import { Splash } from './splash.js';
 import { StatsOverlay, rowsOf } from './stats-overlay.js';
-import { StatsReader } from './stats.js';
 import { deriveStatus } from './status.js';
+import { STILL_AFTER_S, Truth } from './truth.js';
 import { View } from './view.js';
 import { keepAwake } from './wake-lock.js';
 
 /** @typedef {import('./model.js').Snapshot} Snapshot */
 
 const $ = (/** @type {string} */ id) => document.getElementById(id);
-const selfPicture = /** @type {HTMLVideoElement} */ ($('self'));
+const selfView = new SelfView(/** @type {HTMLVideoElement} */ ($('self')));
+const labels = new Labels(/** @type {HTMLElement} */ ($('label')));
+const splash = new Splash(/** @type {HTMLElement} */ ($('splash')));
 
 const sound = new SoundFeed('/whep/sound', /** @type {HTMLAudioElement} */ ($('sound')));
 const soundLabels = new SoundLabels(
@@ -62,11 +66,27 @@ let snapshot = null;
 /** @type {number | null} */
 let daemonLostAt = null;
 
+/** @type {import('./status.js').Status | null} */
+let status = null;
+
+const truth = new Truth(feed, picture, () => ({
+  state: status?.state ?? 'opening',
+  reason: status?.state === 'live' ? '' : feed.fault?.message || status?.headline || '',
+  isDue: !feed.held && snapshot?.link.state === 'up' && snapshot.link.remote?.camera === 'live',
+  ageMs: (rtt) => age.estimate(rtt),
+}));
+
 function render() {
   const now = performance.now();
   const { moving, lastFrameAt, fault } = feed;
   const refusal = fault?.status ? fault.message : '';
-  view.render(deriveStatus({ snapshot, daemonLostAt, moving, lastFrameAt, refusal }, now), now);
+  const isStill = truth.stillS >= STILL_AFTER_S;
+  const isOffline = !navigator.onLine;
+  const seen = { snapshot, daemonLostAt, moving, isStill, isOffline, lastFrameAt, refusal };
+  status = deriveStatus(seen, now);
+  view.render(status, now);
+  labels.render(snapshot);
+  splash.wanted = status.isUnmet;
   soundLabels.render(snapshot, sound.blocked);
 }
 feed.addEventListener('change', () => {
@@ -84,7 +104,7 @@ events.addEventListener('snapshot', (event) => {
   if (before && before.site.version !== snapshot.site.version) location.reload();
   latency.setPolicy(snapshot.site.latency ?? 'auto');
   applyLatency();
-  if (before?.site.self_view !== snapshot.site.self_view) showSelf(snapshot.site.self_view === 'always');
+  selfView.policy = snapshot.site.self_view ?? 'never';
   follow(before, snapshot);
   listen(before, snapshot);
   render();
@@ -142,53 +162,42 @@ function addressOf(peer) {
   return `${peer.name}@${peer.address}`;
 }
 
-/** @type {PictureFeed | null} */
-let selfFeed = null;
-
-/** @param {boolean} isWanted */
-function showSelf(isWanted) {
-  selfPicture.hidden = !isWanted;
-  if (isWanted) {
-    selfFeed ??= new PictureFeed('/whep/self', selfPicture);
-    selfFeed.start();
-  } else {
-    selfFeed?.hold();
-  }
-}
-
 const overlay = new StatsOverlay(/** @type {HTMLElement} */ ($('stats')));
-/** @type {{peer: RTCPeerConnection, reader: StatsReader} | null} */
-let stats = null;
+/** @type {import('./stats.js').Figures | null} */
+let figures = null;
 
-async function renderStats() {
+function renderStats() {
   if (!overlay.visible) return;
-  const peer = feed.reader?.peer ?? null;
-  if (stats?.peer !== peer) stats = peer && { peer, reader: new StatsReader(peer) };
-  const figures = feed.moving ? ((await stats?.reader.read()) ?? null) : null;
   const target = latency.targetMs;
   const chosen = target === null ? 'lowest' : `smooth, ${target.toFixed(0)} ms`;
   overlay.render(rowsOf(figures, age.estimate(figures?.rtt ?? null), chosen));
 }
-setInterval(renderStats, 1000);
+truth.addEventListener('figures', (event) => {
+  ({ detail: figures } = /** @type {CustomEvent<typeof figures>} */ (event));
+  renderStats();
+});
 
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const key = event.key.toLowerCase();
   if (key === 's') {
     overlay.toggle();
-    void renderStats();
+    renderStats();
   } else if (key === 'v') {
-    showSelf(selfPicture.hidden);
+    selfView.toggle();
   }
 });
 document.addEventListener('contextmenu', (event) => event.preventDefault());
 window.addEventListener('pagehide', () => {
   sound.hold();
   feed.hold();
-  selfFeed?.hold();
+  selfView.close();
+  truth.close();
 });
 // A page out of the browser's cache wakes with dead connections.
 window.addEventListener('pageshow', (event) => {
   if (event.persisted) location.reload();
 });
+// For the watchdog of `portal kiosk`, which looks from outside.
+Object.assign(window, { portal: { report: () => truth.report() } });
 keepAwake();

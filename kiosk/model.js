@@ -39,6 +39,7 @@
  *   self_view?: 'never' | 'start' | 'always', show_title?: boolean, show_clock?: boolean,
  *   sound?: boolean, time_zone?: string}} site
  * @property {{state: CameraState}} camera
+ * @property {boolean} [met]
  * @property {boolean} [paused]
  * @property {boolean} [muted]
  * @property {'off' | 'muted' | 'on'} [microphone]

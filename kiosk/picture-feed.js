@@ -11,6 +11,22 @@ import { WhepReader } from './whep-reader.js';
 
 // From the offer to the first frame. Cameras that send a keyframe every few seconds get theirs.
 const FIRST_FRAME_TIMEOUT_MS = 10_000;
+
+/** How sessions are made; told how they fare. ladder.js has one that learns.
+ * @typedef {object} Plan
+ * @property {() => {transport: 'any' | 'tcp', patienceMs: number}} next
+ * @property {(reason: string, wasAnswered: boolean) => void} failed
+ * @property {(reason: string) => void} stalled
+ * @property {(transport: 'any' | 'tcp') => void} moving
+ */
+
+/** @type {Plan} */
+const PLAIN = {
+  next: () => ({ transport: 'any', patienceMs: FIRST_FRAME_TIMEOUT_MS }),
+  failed: () => {},
+  stalled: () => {},
+  moving: () => {},
+};
 // A frame older than this says that the session is over, when somebody reports a new picture.
 const FRESH_MS = 300;
 
@@ -28,6 +44,7 @@ export class PictureFeed extends EventTarget {
   #retry = 0;
   #patience = 0;
   #held = true;
+  #plan = PLAIN;
   /** @type {WhepFault | null} */
   #fault = null;
 
@@ -68,6 +85,12 @@ export class PictureFeed extends EventTarget {
     return this.#reader;
   }
 
+  /** @param {Plan} plan */
+  set plan(plan) {
+    this.#plan = plan;
+    if (this.moving) plan.moving(this.#reader?.transport ?? 'any');
+  }
+
   /** Want the picture. */
   start() {
     if (!this.#held) return;
@@ -95,6 +118,13 @@ export class PictureFeed extends EventTarget {
     this.#connect();
   }
 
+  /** Make another session, beside the one that is shown until it receives. */
+  renew() {
+    if (this.#held) return;
+    this.#giveUp();
+    this.#connect();
+  }
+
   /** The picture is somebody else's now. */
   replace() {
     if (this.#held) return;
@@ -105,7 +135,8 @@ export class PictureFeed extends EventTarget {
   #connect() {
     clearTimeout(this.#retry);
     if (this.#next) return;
-    const reader = new WhepReader(this.#url);
+    const { transport, patienceMs } = this.#plan.next();
+    const reader = new WhepReader(this.#url, 'video', transport);
     this.#next = reader;
     reader.addEventListener('track', (event) => {
       const { track } = /** @type {CustomEvent<RTCTrackEvent>} */ (event).detail;
@@ -117,7 +148,7 @@ export class PictureFeed extends EventTarget {
     });
     clearTimeout(this.#patience);
     const fault = { status: 0, message: 'no picture came', remedy: '' };
-    this.#patience = setTimeout(() => this.#onFailed(reader, fault), FIRST_FRAME_TIMEOUT_MS);
+    this.#patience = setTimeout(() => this.#onFailed(reader, fault), patienceMs);
     void reader.open();
   }
 
@@ -156,18 +187,26 @@ export class PictureFeed extends EventTarget {
     this.#giveUp();
     this.#backoff.reset();
     this.#fault = null;
+    this.#plan.moving(this.#reader?.transport ?? 'any');
     this.#changed();
   }
 
   #onStalled() {
     this.dispatchEvent(new Event('stopping'));
+    this.#plan.stalled('no frame came for a second');
     this.#connect();
     this.#changed();
   }
 
   /** @param {WhepReader} reader @param {WhepFault} fault */
   #onFailed(reader, fault) {
+    if (reader === this.#next && this.moving) {
+      this.#giveUp(); // it was to replace a picture that is as good again
+      return;
+    }
     this.#fault = fault;
+    if (this.moving) this.#plan.stalled(fault.message);
+    else this.#plan.failed(fault.message, reader.answered);
     if (reader === this.#next) {
       this.#giveUp();
       this.#retry = setTimeout(() => this.#connect(), this.#backoff.next());

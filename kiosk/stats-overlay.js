@@ -25,8 +25,9 @@ export function rowsOf(figures, ageMs, latency) {
     ['Jitter buffer', shown(figures.buffer, 'ms', 1)],
     ['Decoding', shown(figures.decode, 'ms', 1)],
     ['Frames dropped', String(figures.dropped)],
-    ['Packets lost', String(figures.lost)],
-    ['Freezes', String(figures.freezes)],
+    ['Transport', figures.transport.toUpperCase() || '–'],
+    ['Packets lost', String(figures.totals.lost)],
+    ['Freezes', String(figures.totals.freezes)],
   ];
 }
 

@@ -14,13 +14,16 @@
  * @property {number | null} since where the counter starts (performance.now()), null: no counter
  * @property {string} notice a fault worth a line although the screen shows something else
  * @property {string} here this site's title
- * @property {string} there the other site's title
+ * @property {string} there the other site's title, "" where it is not to be shown
  * @property {boolean} keepsLastPicture shown blurred behind the card
+ * @property {boolean} isUnmet no other site was ever seen: people look for this box's own page
  *
  * @typedef {object} Seen
  * @property {Snapshot | null} snapshot the newest, null before the first
  * @property {number | null} daemonLostAt since when the daemon is gone, null while it is there
  * @property {boolean} moving
+ * @property {boolean} [isStill] frames come, all alike
+ * @property {boolean} [isOffline] this box has no network at all
  * @property {number} lastFrameAt 0 when there was none
  * @property {string} refusal what the last attempt to connect was told, "" for nothing
  */
@@ -29,6 +32,9 @@
 const DAEMON_GRACE_MS = 4000;
 // A new session after a stall takes about one: until then the last picture says enough.
 const STALL_GRACE_MS = 3000;
+/** Where the splash's addresses fit below. @type {Set<StateName>} */
+const UNMET = new Set(['searching', 'connecting', 'fault']);
+const NO_NETWORK = 'This box has no network. Look at its cable or its Wi-Fi.';
 const RESTARTING = 'This box is restarting its portal';
 
 /** @param {Seen} seen @param {number} now performance.now() @returns {Status} */
@@ -48,8 +54,9 @@ export function deriveStatus(seen, now) {
     detail,
     since: null,
     notice: state === 'fault' ? '' : (fault?.notice ?? ''),
+    isUnmet: snapshot !== null && !snapshot.met && UNMET.has(state),
     here: snapshot?.site.title || snapshot?.site.name || '',
-    there,
+    there: snapshot?.site.show_title === false ? '' : there,
     keepsLastPicture: false,
     ...more,
   });
@@ -66,11 +73,14 @@ export function deriveStatus(seen, now) {
       'The picture returns as soon as it is plugged in.',
     );
   }
+  if (moving && seen.isStill) {
+    return say('live', there, '', { notice: `The picture from ${other} stands still.` });
+  }
   if (moving) return say('live', there);
   if (fault?.headline === RESTARTING) return say('fault', fault.headline, fault.detail);
 
   const lost = (/** @type {string} */ detail) =>
-    say('lost', `Lost the connection to ${other}`, detail, {
+    say('lost', `Lost the connection to ${other}`, seen.isOffline ? NO_NETWORK : detail, {
       since: lastFrameAt,
       keepsLastPicture: true,
     });
@@ -96,10 +106,11 @@ export function deriveStatus(seen, now) {
     return say(
       'searching',
       'Looking for the other site',
-      'Switch the other box on and connect both to the network.',
+      seen.isOffline ? NO_NETWORK : 'Switch the other box on and connect both to the network.',
     );
   }
-  const refused = seen.refusal && !stalled ? sentences(seen.refusal) : '';
+  const why = seen.isOffline ? NO_NETWORK : sentences(seen.refusal);
+  const refused = stalled ? '' : why;
   return say('connecting', `Connecting to ${other}`, refused, { keepsLastPicture: true });
 }
 

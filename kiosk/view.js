@@ -31,6 +31,7 @@ export class View {
 
   /** @param {Status} status @param {number} now performance.now() */
   render(status, now) {
+    this.#root.dataset['unmet'] = String(status.isUnmet);
     const isNew = this.#root.dataset['state'] !== status.state;
     this.#root.dataset['state'] = status.state;
     this.#root.dataset['lastPicture'] = status.keepsLastPicture ? 'kept' : 'none';

@@ -34,12 +34,25 @@ export class WhepReader extends EventTarget {
   #credentials = '';
   #media = '';
   #kind;
+  #transport;
+  #answered = false;
 
-  /** @param {string} url the WHEP endpoint @param {'video' | 'audio'} [kind] what to ask for */
-  constructor(url, kind = 'video') {
+  /** @param {string} url the WHEP endpoint @param {'video' | 'audio'} [kind] what to ask for
+   * @param {'any' | 'tcp'} [transport] `tcp`: by no other way, where UDP seems to work and does not */
+  constructor(url, kind = 'video', transport = 'any') {
     super();
     this.#url = url;
     this.#kind = kind;
+    this.#transport = transport;
+  }
+
+  get transport() {
+    return this.#transport;
+  }
+
+  /** Whether the other side accepted the offer: what fails later is the media's way. */
+  get answered() {
+    return this.#answered;
   }
 
   /** For statistics and the jitter buffer. */
@@ -76,7 +89,8 @@ export class WhepReader extends EventTarget {
       peer.setLocalDescription(offer),
     ]);
     if (signal.aborted) return;
-    await peer.setRemoteDescription({ type: 'answer', sdp: answer });
+    this.#answered = true;
+    await peer.setRemoteDescription({ type: 'answer', sdp: this.#allowed(answer) });
     this.#sendCandidates();
   }
 
@@ -106,9 +120,20 @@ export class WhepReader extends EventTarget {
     this.#media = [first('m='), first('a=mid:')].join('\r\n');
   }
 
+  /** The answer without the candidates that are not to be used. @param {string} sdp */
+  #allowed(sdp) {
+    if (this.#transport === 'any') return sdp;
+    return sdp
+      .split('\r\n')
+      .filter((line) => !line.startsWith('a=candidate:') || / tcp /i.test(line))
+      .join('\r\n');
+  }
+
   /** @param {RTCPeerConnectionIceEvent} event */
   #onCandidate(event) {
     if (!event.candidate?.candidate) return;
+    // A UDP candidate that the server hears of would be checked, and found, from its side.
+    if (this.#transport === 'tcp' && event.candidate.protocol !== 'tcp') return;
     this.#candidates.push(event.candidate);
     this.#sendCandidates();
   }

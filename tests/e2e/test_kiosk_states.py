@@ -119,7 +119,7 @@ async def test_a_card_is_told_to_screen_readers_and_markup_in_names_stays_text(
     peer = Peer(name="x", title="<img src=x onerror=alert(1)>", address="192.0.2.1")
     box.board.update(link=LinkStatus(state=LinkState.CONNECTING, peer=peer))
     await expect(page.get_by_role("status").first).to_contain_text("<img")
-    assert await page.locator("main img").count() == 0
+    assert await page.locator("#words img").count() == 0
 
 
 async def test_motion_is_left_out_for_whoever_asks_for_that(

@@ -1,0 +1,150 @@
+// @ts-check
+/** Once a second: what the screen really shows, told to the daemon, and what to do against it. */
+import { PageLadder } from './ladder.js';
+import { PictureEye } from './picture-eye.js';
+import { ScreenReporter } from './report.js';
+import { StatsReader } from './stats.js';
+
+/** @typedef {import('./stats.js').Figures} Figures */
+/** @typedef {import('./picture-feed.js').PictureFeed} PictureFeed */
+
+const TICK_MS = 1000;
+// Frames that are all alike for so long: said, reported, and tried against.
+export const STILL_AFTER_S = 4;
+const MEMORY = 'portal.ladder'; // in sessionStorage: outlives a reload, not the browser
+
+/**
+ * @typedef {object} Known
+ * @property {string} state
+ * @property {string} reason why there is no picture
+ * @property {boolean} isDue the other camera is on, and this page asks for it
+ * @property {(rttMs: number | null) => number | null} ageMs
+ */
+
+/** Events: `figures` (detail: Figures or null). */
+export class Truth extends EventTarget {
+  #feed;
+  #known;
+  #eye;
+  #reporter = new ScreenReporter();
+  #ladder = new PageLadder(recalled(), remember);
+  /** @type {{peer: RTCPeerConnection, reader: StatsReader} | null} */
+  #stats = null;
+
+  /** @param {PictureFeed} feed @param {HTMLVideoElement} video @param {() => Known} known */
+  constructor(feed, video, known) {
+    super();
+    this.#feed = feed;
+    this.#known = known;
+    this.#eye = new PictureEye(video);
+    const ladder = this.#ladder;
+    feed.plan = {
+      next: () => ladder.next(Date.now()),
+      failed: (reason, wasAnswered) => ladder.failed(reason, wasAnswered, Date.now()),
+      stalled: (reason) => ladder.stalled(reason, Date.now()),
+      moving: (transport) => ladder.moving(transport, Date.now()),
+    };
+    if (feed.reader) this.#onSession();
+    feed.addEventListener('session', () => this.#onSession());
+    feed.addEventListener('frame', () => this.#eye.onFrame());
+    this.#reporter.addEventListener('order', (event) => {
+      this.#obey(/** @type {CustomEvent<string>} */ (event).detail);
+    });
+    setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** The newest report. */
+  report() {
+    return this.#reporter.latest;
+  }
+
+  /** Seconds since the picture last changed, 0 while it moves or is none. */
+  get stillS() {
+    return this.#feed.moving ? (this.#eye.stillS ?? 0) : 0;
+  }
+
+  /** The page goes away. */
+  close() {
+    this.#reporter.close();
+  }
+
+  #onSession() {
+    this.#reporter.onSession();
+    this.#eye.reset();
+  }
+
+  async #tick() {
+    const figures = await this.#figures();
+    const known = this.#known();
+    const { moving } = this.#feed;
+    const isStill = this.stillS >= STILL_AFTER_S;
+    const shown = {
+      state: known.state,
+      ageMs: moving ? known.ageMs(figures?.rtt ?? null) : null,
+      picture: this.#eye.hash,
+      stillS: moving ? this.#eye.stillS : null,
+      reason: isStill ? 'the picture stands still' : known.reason,
+      heals: this.#ladder.heals,
+    };
+    this.dispatchEvent(new CustomEvent('figures', { detail: moving ? figures : null }));
+    this.#heal(known.isDue);
+    await this.#reporter.report(shown, figures);
+  }
+
+  /** @returns {Promise<Figures | null>} */
+  async #figures() {
+    const peer = this.#feed.reader?.peer ?? null;
+    if (this.#stats?.peer !== peer) this.#stats = peer && { peer, reader: new StatsReader(peer) };
+    return this.#stats?.reader.read().catch(() => null) ?? null;
+  }
+
+  /** @param {boolean} isDue */
+  #heal(isDue) {
+    const now = Date.now();
+    if (!isDue && !this.#feed.moving) this.#ladder.rest();
+    else if (this.#feed.moving) {
+      if (this.#ladder.wantsSession(this.stillS * 1000, now)) this.#feed.renew();
+    } else if (this.#ladder.wantsReload(now)) {
+      void this.#reload('no picture came by any way');
+    }
+  }
+
+  /** @param {string} step */
+  #obey(step) {
+    if (this.#feed.moving && this.stillS < STILL_AFTER_S) {
+      console.info(`portal: ${step} was ordered, but the picture is good`);
+    } else if (step === 'session' || step === 'transport') {
+      this.#ladder.ordered(step);
+      this.#feed.renew();
+    } else if (step === 'reload' && this.#ladder.allowsReload(Date.now())) {
+      void this.#reload('the daemon ordered it');
+    }
+  }
+
+  /** Not without the daemon: it would leave a page that says "refused". @param {string} reason */
+  async #reload(reason) {
+    const answer = await fetch('.', { cache: 'no-store' }).catch(() => null);
+    if (!answer?.ok || this.#feed.moving) return;
+    this.#ladder.reloading(reason, Date.now());
+    location.reload();
+  }
+}
+
+/** @returns {import('./ladder.js').Memory | null} */
+function recalled() {
+  try {
+    const memory = JSON.parse(sessionStorage.getItem(MEMORY) ?? 'null');
+    return Array.isArray(memory?.heals) ? memory : null;
+  } catch {
+    return null; // not ours, or no storage
+  }
+}
+
+/** @param {import('./ladder.js').Memory} memory */
+function remember(memory) {
+  try {
+    sessionStorage.setItem(MEMORY, JSON.stringify(memory));
+  } catch {
+    // Without storage each load of the page begins anew.
+  }
+}
