@@ -253,14 +253,17 @@ async def test_twenty_replugs_in_a_row_end_as_they_began(tmp_path: Path) -> None
         assert len({camera["id"] for said in here.said for camera in said["cameras"]}) == 1
 
 
-async def test_portal_cameras_lists_what_is_there(tmp_path: Path) -> None:
-    """The command line, in the test bed, with a camera that was there before it started."""
+async def test_portal_cameras_lists_what_is_there(tmp_path: Path, loopback: str) -> None:
+    """The command line, in the test bed, with a camera that was there before it started; no portal
+    runs that it could ask."""
+    config = tmp_path / "portal.toml"
+    config.write_text(f'[site]\naddress = "{loopback}"\n')
     wait = (
         "import pathlib,sys,time\nwhile not pathlib.Path('/dev/video0').exists(): time.sleep(.05)\n"
     )
-    run = "from portal.cli import cli; cli(['cameras'])"
+    run = "from portal.cli import cli; cli(['--config', sys.argv[1], 'cameras'])"
     lines: list[str] = []
-    command = [sys.executable, "-c", wait + run]
+    command = [sys.executable, "-c", wait + run, str(config)]
     env_free = FakeUsbBus.around(command, tmp_path, on_line=lines.append)
     async with env_free as bus:
         await bus.plug(C920)

@@ -103,6 +103,18 @@ def test_a_device_that_lists_the_same_control_for_ever_is_cut_short() -> None:
     assert [*listed(Endless())] == ["brightness"]
 
 
+def test_a_control_that_the_camera_cannot_describe_hides_only_those_behind_it() -> None:
+    class Faulty(FakeControls):
+        def describe(self, data: ioctl.ControlDescription) -> None:
+            super().describe(data)
+            if data.id == AUTO_EXPOSURE:
+                raise OSError(errno.EPIPE, "stalled")
+
+    found = listed(Faulty())
+    assert "brightness" in found
+    assert "auto_exposure" not in found
+
+
 def test_a_device_without_controls_has_none() -> None:
     class Plain(FakeControls):
         def ask(self, _request: int, _data: Structure, /) -> None:

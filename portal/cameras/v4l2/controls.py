@@ -41,7 +41,9 @@ _REFUSALS = {
     errno.EIO: "the camera refuses it",
     errno.EPIPE: "the camera refuses it",
     errno.EPROTO: "the camera refuses it",
+    errno.EREMOTE: "the camera has not enough power for it",
     errno.EREMOTEIO: "the camera refuses it",
+    errno.EBADRQC: "the camera refuses it",
 }
 
 
@@ -103,13 +105,24 @@ def controls_of(device: Device) -> Iterator[tuple[ioctl.ControlDescription, Came
     names: set[str] = set()
     for _ in range(_MOST_CONTROLS):
         asked = ioctl.ControlDescription(id=last | ioctl.NEXT_CONTROL)
-        if not found(device, ioctl.QUERY_EXT_CTRL, asked) or not last < asked.id < 1 << 28:
+        if not _is_there(device, asked) or not last < asked.id < 1 << 28:
             return
         last = asked.id
         if asked.type in _KINDS and not asked.flags & ioctl.DISABLED:
             name = _unused(_NAMES.get(asked.id) or _slug(_text(asked.name)), names)
             names.add(name)
             yield asked, _control(device, asked, name)
+
+
+def _is_there(device: Device, asked: ioctl.ControlDescription) -> bool:
+    """Some cameras have a control that they cannot describe. The kernel may not step over it:
+    what was listed up to there is what there is."""
+    try:
+        return found(device, ioctl.QUERY_EXT_CTRL, asked)
+    except OSError as exc:
+        if exc.errno in _REFUSALS:
+            return False
+        raise
 
 
 def _control(device: Device, asked: ioctl.ControlDescription, name: str) -> CameraControl:
