@@ -30,12 +30,12 @@ from portal.verdict import ProbeResult
 log = logging.getLogger(__name__)
 
 LIMITS = {
-    HealStep.PEER_PUBLISHER: Limit(min_interval_s=10, per_hour=6),
+    HealStep.PEER_PUBLISHER: Limit(min_interval_s=10, per_hour=12),
     HealStep.PEER_MEDIA_SERVER: Limit(min_interval_s=120, per_hour=3),
 }
-# The first restart of a publisher is done at once: the screen there has seen enough, and a look
-# takes 2 s. After that our own eyes are asked.
-_TRUST_EVERY_S = 600.0
+# A restart of the publisher is done at once: the screen there has seen enough, and a look takes
+# 2 s. Who asks again so soon had nothing of the last one: then our own eyes are asked.
+_TRUST_EVERY_S = 20.0
 # MediaMTX serves other readers too: a look first, always. Two that are told that the picture is
 # good here, and the third is believed: the fault may lie where only the other site looks.
 _INSISTS = 3

@@ -71,7 +71,7 @@ _PEER_STEPS = (
         step=HealStep.PEER_PUBLISHER,
         after_s=3,
         settle_s=8,
-        limit=Limit(min_interval_s=10, per_hour=6),
+        limit=Limit(min_interval_s=10, per_hour=12),
     ),
     Rung(
         step=HealStep.PEER_MEDIA_SERVER,
