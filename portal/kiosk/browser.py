@@ -68,7 +68,8 @@ class Browser:
         profile = self._profile.open()
         flags = screen_flags(profile, platform=self._platform, is_kiosk=self._is_kiosk)
         argv = [self._program, *flags, *self._extra_flags]
-        argv.append(url if self._is_kiosk else f"--app={url}")
+        # A desk names the window after its first address: not all of a splash.
+        argv.append(url if self._is_kiosk else "--app=about:blank")
         self._line = line = DevTools(self._on_event)
         reads, writes = await line.open()
         try:
@@ -85,6 +86,8 @@ class Browser:
         try:
             async with asyncio.timeout(_START_S):
                 await self._attach()
+                if not self._is_kiosk:
+                    await self.show(url)
         except TimeoutError:
             raise KioskError(f"the browser shows no page after {_START_S:.0f} s") from None
         except KioskError as exc:

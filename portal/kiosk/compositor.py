@@ -8,7 +8,6 @@ import logging
 import os
 import shutil
 import signal
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,8 +16,9 @@ from portal.errors import KioskError
 from portal.kiosk import wayland
 from portal.kiosk.compositors import announced, choose_compositor, launch_of
 from portal.kiosk.connectors import read_connectors
+from portal.kiosk.cursor import hide_cursor
 from portal.kiosk.launching import dies_with_us
-from portal.kiosk.profile import memory_dir
+from portal.kiosk.profile import memory_dir, own_folder
 from portal.process import ChildProcess
 
 _LOG = logging.getLogger(__name__)
@@ -36,12 +36,13 @@ class Compositor:
         self._process: ChildProcess | None = None
         self._folder: Path | None = None
         self._display: asyncio.Future[str] | None = None
+        self._cursor: dict[str, str] = {}
         self.is_turned = False
 
     async def open(self) -> None:
         """Raises `KioskError` or `ProcessError` when none comes up."""
         runtime = memory_dir()
-        self._folder = Path(tempfile.mkdtemp(prefix="portal-compositor-", dir=runtime))
+        self._folder = own_folder("compositor")
         cage_help = await _help_of("cage") if self.name == "cage" else ""
         outputs = tuple(connector.name for connector in read_connectors())
         launch = launch_of(
@@ -49,6 +50,7 @@ class Compositor:
         )
         for name, text in launch.files.items():
             (self._folder / name).write_text(text)
+        self._cursor = hide_cursor(self._folder)
         self.is_turned = launch.is_turned
         display = asyncio.get_running_loop().create_future()
         self._display = display
@@ -61,7 +63,7 @@ class Compositor:
         self._process = await ChildProcess.spawn(
             [*dies_with_us(), *launch.argv],
             name=self.name,
-            env={**os.environ, "XDG_RUNTIME_DIR": str(runtime)},
+            env={**os.environ, **self._cursor, "XDG_RUNTIME_DIR": str(runtime)},
             on_line=hear,
         )
         if self.name == "weston":  # is told its name instead of announcing one
@@ -95,7 +97,12 @@ class Compositor:
 
     def env(self, base: Mapping[str, str]) -> dict[str, str]:
         """The environment of a program on this screen."""
-        env = {**base, "XDG_RUNTIME_DIR": str(memory_dir()), "WAYLAND_DISPLAY": self.socket.name}
+        env = {
+            **base,
+            **self._cursor,
+            "XDG_RUNTIME_DIR": str(memory_dir()),
+            "WAYLAND_DISPLAY": self.socket.name,
+        }
         env.pop("DISPLAY", None)
         return env
 

@@ -81,12 +81,10 @@ def _cage(kiosk: KioskSection, cage_help: str) -> Launch:
     )
 
 
+# Chromium asks for the full screen itself. No keys and no buttons that would take it away.
 _LABWC_RC = """<?xml version="1.0"?>
 <labwc_config>
   <core><decoration>client</decoration><gap>0</gap></core>
-  <windowRules>
-    <windowRule identifier="*" serverDecoration="no"><action name="ToggleFullscreen"/></windowRule>
-  </windowRules>
   <keyboard/>
   <mouse/>
 </labwc_config>
@@ -98,7 +96,7 @@ def _labwc(folder: Path) -> Launch:
         name="labwc",
         argv=("labwc", "-C", str(folder), "-s", f"sh -c {shlex.quote(_TELL)}"),
         # The empty environment file keeps the system's from being read in its place.
-        files={"rc.xml": _LABWC_RC, "environment": "", "autostart": "", "menu.xml": ""},
+        files={"rc.xml": _LABWC_RC, "environment": "", "autostart": ""},
     )
 
 

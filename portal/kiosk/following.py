@@ -65,7 +65,8 @@ async def follow(url: str, followed: Followed) -> None:
                 await _read(session, url, followed, backoff)
             except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as exc:
                 if followed.is_up:
-                    _LOG.info("the daemon is gone (%s): the screen keeps its page", exc)
+                    _LOG.info("the daemon is gone: the screen keeps its page")
+                _LOG.debug("%s: %s", url, exc)
             followed.lose()
             await asyncio.sleep(backoff.next())
 

@@ -45,7 +45,8 @@ def parse_outputs(text: str) -> tuple[Output, ...]:
     return tuple(Output(**one) for one in found)  # type: ignore[arg-type] # as _read_line made them
 
 
-_MODE = re.compile(r"(\d+x\d+) px, ([\d.]+) Hz.*\bcurrent\b")
+# A screen without hardware has no rate.
+_MODE = re.compile(r"(\d+x\d+) px(?:, ([\d.]+) Hz)?.*\bcurrent\b")
 
 
 def _read_line(line: str, output: dict[str, object]) -> None:
@@ -55,7 +56,7 @@ def _read_line(line: str, output: dict[str, object]) -> None:
     elif key == "Transform":
         output["transform"] = value
     elif current := _MODE.match(line):
-        output["mode"] = f"{current[1]}@{float(current[2]):g}"
+        output["mode"] = f"{current[1]}@{float(current[2] or 0):g}"
 
 
 def changes(output: Output, kiosk: KioskSection, *, is_wanted: bool) -> list[str]:

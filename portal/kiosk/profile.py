@@ -33,6 +33,16 @@ def memory_dir() -> Path:
     )
 
 
+def own_folder(purpose: str) -> Path:
+    """A new one in memory. What a kiosk left that was killed is removed first."""
+    parent = memory_dir()
+    for left in parent.glob("portal-kiosk-*-*"):
+        number = left.name.split("-")[2]
+        if number.isdigit() and not Path(f"/proc/{number}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"portal-kiosk-{os.getpid()}-{purpose}-", dir=parent))
+
+
 class Profile:
     """`open()` gives a new one and removes the one before."""
 
@@ -41,7 +51,7 @@ class Profile:
 
     def open(self) -> Path:
         self.close()
-        folder = Path(tempfile.mkdtemp(prefix="portal-kiosk-", dir=memory_dir()))
+        folder = own_folder("profile")
         default = folder / "Default"
         default.mkdir()
         (default / "Preferences").write_text(json.dumps(_PREFERENCES))

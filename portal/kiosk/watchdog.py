@@ -162,7 +162,7 @@ class Watchdog:
         self._misses += 1
         if self._misses < _MISSES:
             return None
-        if await browser.answers(within_s=_ANSWER_S):
+        if await browser.answers(within_s=_ANSWER_S / 2):
             return Trouble.HUNG
         return Trouble.BROWSER_SILENT
 

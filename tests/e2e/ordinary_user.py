@@ -1,4 +1,4 @@
-"""Programs run by an ordinary user, as on a box: a compositor and Chromium's sandbox refuse root."""
+"""Programs run by an ordinary user, as on a box: cage and Chromium's sandbox refuse root."""
 
 from __future__ import annotations
 

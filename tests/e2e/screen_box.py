@@ -133,6 +133,16 @@ class Screen:
             assert time.monotonic() - began < within_s, (words, self.lines[-30:])
             await asyncio.sleep(0.05)
 
+    async def until_color(self, color: tuple[int, int, int], *, within_s: float = 30) -> None:
+        """Wait until it shows nothing else at its corners and edges."""
+        seen: set[object] = set()
+        async with asyncio.timeout(within_s):
+            while seen != {color}:
+                image = await self.picture()
+                right, bottom = image.width - 1, image.height - 1
+                places = [(x, y) for x in (0, right // 2, right) for y in (0, bottom)]
+                seen = {image.getpixel(place) for place in places}
+
     def below(self) -> list[psutil.Process]:
         with contextlib.suppress(psutil.NoSuchProcess):
             return psutil.Process(self.process.pid).children(recursive=True)

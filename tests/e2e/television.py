@@ -85,7 +85,7 @@ async def television(user: OrdinaryUser, width: int, height: int) -> AsyncIterat
             "SWAYSOCK": words[2],
             "WLR_BACKENDS": "wayland",
             "WLR_RENDERER": "pixman",
-            "PORTAL_WESTON_OPTIONS": f"--use-pixman --width={width} --height={height}",
+            "PORTAL_WESTON_OPTIONS": "--use-pixman --sprawl",
         }
         yield Television(user, env, process)
     finally:

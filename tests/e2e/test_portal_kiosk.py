@@ -25,13 +25,16 @@ def user() -> Iterator[OrdinaryUser]:
         yield found
 
 
+_LANDSCAPE = Mode(1280, 720, FPS)
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """A television of `size`, hung up `turned` degrees clockwise, shows a picture of `mode`."""
 
     compositor: str
     size: tuple[int, int]
-    mode: Mode = Mode(1280, 720, FPS)
+    mode: Mode = _LANDSCAPE
     turned: int = 0
 
     def __str__(self) -> str:
@@ -63,7 +66,7 @@ async def test_the_remote_picture_fills_the_screen_to_its_corners(
         # Stamps are white at the very corners, once the title is gone: not a pixel of another
         # thing is around the picture.
         async with asyncio.timeout(30):
-            while not _has_white_corners(await kiosk.picture()):
+            while not _has_white_corners(await kiosk.picture()):  # noqa: ASYNC110 - a screen tells no event
                 await asyncio.sleep(0.2)
 
 

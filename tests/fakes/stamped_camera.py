@@ -41,7 +41,7 @@ def place(corner: int, width: int, height: int) -> tuple[slice, slice]:
 
 
 def _draw(frame: NDArray[np.uint8], mode: Mode, tick: int) -> None:
-    frame[..., 0] = 90
+    frame[..., 0] = 60 + tick * 3 % 60  # what compares thumbnails sees it move, too
     frame[..., 1] = 128
     column = tick * 8 % mode.width
     frame[mode.height // 3 : mode.height // 2, column : column + 40, 0] = 200

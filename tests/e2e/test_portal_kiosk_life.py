@@ -1,0 +1,138 @@
+"""The life of a screen: before the daemon, without it, switched off, restarted on demand, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.source import Mode
+from portal.process import ChildProcess
+from tests.e2e.kiosk_box import kiosk_box
+from tests.e2e.ordinary_user import OrdinaryUser, ordinary_user
+from tests.e2e.screen_box import FPS, daemon, kiosk_config, other_site, screen
+from tests.e2e.television import television
+from tests.integration.media import has_ended
+
+pytestmark = pytest.mark.timeout(150)
+
+_MODE = Mode(1280, 720, FPS)
+_SPLASH = (7, 9, 13)  # its background
+_BLACK = (0, 0, 0)
+
+
+@pytest.fixture
+def user() -> Iterator[OrdinaryUser]:
+    with ordinary_user() as found:
+        yield found
+
+
+async def test_a_daemon_that_comes_late_finds_a_splash_and_one_that_goes_leaves_the_picture(
+    tmp_path: Path, loopback: str, other_loopback: str, user: OrdinaryUser
+) -> None:
+    config = kiosk_config(user, loopback, other_loopback)
+    async with television(user, 1280, 720) as tv, screen(tv, config, _MODE) as kiosk:
+        await kiosk.until_color(_SPLASH)
+        async with (
+            other_site(tmp_path, other_loopback, loopback, _MODE),
+            daemon(config) as here,
+        ):
+            await kiosk.until_live()
+            os.kill(here.pid, signal.SIGKILL)
+            await kiosk.until_said("the daemon is gone")
+            for _ in range(10):
+                age = await kiosk.age_ms()
+                assert age is not None
+                assert age < 3000
+            async with daemon(config):
+                await kiosk.until_live()
+        assert not [line for line in kiosk.lines if line.startswith("WARNING")]
+
+
+async def test_a_screen_that_is_not_wanted_is_black_and_the_daemon_orders_restarts(
+    loopback: str, other_loopback: str, user: OrdinaryUser
+) -> None:
+    config = kiosk_config(user, loopback, other_loopback)
+    async with (
+        television(user, 1280, 720) as tv,
+        kiosk_box(loopback) as box,
+        screen(tv, config, _MODE) as kiosk,
+    ):
+        await kiosk.until_said("the screen shows the page")
+        box.board.update(display_on=False)
+        await kiosk.until_color(_BLACK)
+        box.board.update(display_on=True)
+        await kiosk.until_color(_SPLASH)  # the page's background is the same
+
+        browser, compositor = kiosk.browser(), kiosk.compositor()
+        box.board.update(browser_restarts=1)
+        await kiosk.until_said("restart the browser, as the box's daemon asked")
+        await asyncio.to_thread(psutil.wait_procs, [browser], 15)
+        assert compositor.is_running()
+        box.board.update(compositor_restarts=1)
+        await kiosk.until_said("restart the compositor, as the box's daemon asked")
+        await asyncio.to_thread(psutil.wait_procs, [compositor], 15)
+        await kiosk.until_color(_SPLASH)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_nothing_outlives_the_kiosk(
+    number: signal.Signals, loopback: str, other_loopback: str, user: OrdinaryUser
+) -> None:
+    config = kiosk_config(user, loopback, other_loopback)
+    async with television(user, 1280, 720) as tv:
+        kiosk = await ChildProcess.spawn(
+            [*user.words, sys.executable, "-m", "portal", "kiosk", "--config", str(config)],
+            name="kiosk",
+            env=tv.env,
+        )
+        try:
+            async with asyncio.timeout(30):
+                while not any("up after" in line for line in kiosk.last_lines):  # noqa: ASYNC110 - its log tells
+                    await asyncio.sleep(0.1)
+            below = psutil.Process(kiosk.pid).children(recursive=True)
+            assert len(below) > 5
+            os.kill(kiosk.pid, number)
+            async with asyncio.timeout(15):
+                code = await kiosk.wait()
+                while not all(has_ended(process) for process in below):  # noqa: ASYNC110 - nor do processes
+                    await asyncio.sleep(0.1)
+            assert code == (0 if number is signal.SIGTERM else -number)
+        finally:
+            await kiosk.stop()
+        if number is signal.SIGTERM:
+            assert not list(user.home.glob("portal-*")), "its folders in memory are gone"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be refused as root")
+async def test_root_is_refused_in_words(tmp_path: Path) -> None:
+    config = tmp_path / "portal.toml"
+    config.write_text("")
+    kiosk = await ChildProcess.spawn(
+        [sys.executable, "-m", "portal", "kiosk", "--config", str(config)], name="kiosk"
+    )
+    assert await kiosk.wait() == 1
+    await kiosk.stop()
+    assert "does not run as root" in kiosk.last_lines[-1]
+
+
+async def test_a_desk_gets_a_window_and_closing_it_is_the_end(
+    loopback: str, other_loopback: str, user: OrdinaryUser
+) -> None:
+    config = kiosk_config(user, loopback, other_loopback)
+    async with (
+        television(user, 1280, 720) as tv,
+        kiosk_box(loopback),
+        screen(tv, config, _MODE, "--windowed") as kiosk,
+    ):
+        await kiosk.until_said("the screen shows the page")
+        assert '"name": "Portal"' in await tv.windows()
+        await tv.close_window()
+        async with asyncio.timeout(20):
+            assert await kiosk.process.wait() == 0
