@@ -68,6 +68,9 @@ def _boot(arguments: argparse.Namespace) -> int:
     ):
         GuestSite(machine).install()
         print(f"lab: up at {machine.address}; systemctl start portal, modprobe vivid", flush=True)
+        # Also where it was started in the background, which ignores Ctrl-C, or by a service.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -135,6 +136,7 @@ def booted(
     `drives` are ext4 images that appear after the root disk: /dev/vdb, … It ends with the
     block: nothing in it is worth an orderly shutdown. It also ends when this process is killed.
     """
+    _check_free(address)
     serial_log, qemu_log = work_dir / "serial.log", work_dir / "qemu.log"
     argv = [
         tool("setpriv"), "--pdeathsig", "TERM", "--",
@@ -164,6 +166,15 @@ def booted(
         yield machine
     finally:
         _end(process)
+
+
+def _check_free(address: str) -> None:
+    """Another machine there would answer in this one's place."""
+    try:
+        socket.create_connection((address, AGENT_PORT), timeout=1).close()
+    except OSError:
+        return
+    raise RuntimeError(f"a machine is up at {address} already: take another address")
 
 
 def _spawn(argv: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,14 +37,15 @@ def parts(data: bytes) -> Iterator[bytes]:
         data = data[data[0] :]
 
 
-def test_the_configuration_is_as_long_as_it_says_at_every_level() -> None:
-    whole = configuration_descriptor(ALL)
+@pytest.mark.parametrize("is_isochronous", [False, True])
+def test_the_configuration_is_as_long_as_it_says_at_every_level(is_isochronous: bool) -> None:
+    whole = configuration_descriptor(replace(ALL, is_isochronous=is_isochronous))
     assert struct.unpack_from("<H", whole, 2) == (len(whole),)
     found = [*parts(whole)]
     control = [part for part in found if part[1] == 0x24 and part[2] in {1, 2, 3, 5}][0:4]
     assert struct.unpack_from("<H", control[0], 5) == (sum(map(len, control)),)
     start = next(place for place, part in enumerate(found) if part[:3] == b"\x10\x24\x01")
-    streaming = found[start:-1]
+    streaming = [part for part in found[start:] if part[1] == 0x24]
     assert struct.unpack_from("<H", streaming[0], 4) == (sum(map(len, streaming)),)
     assert found[-1][:3] == b"\x07\x05\x81"
 
@@ -80,11 +82,22 @@ def test_the_nearest_size_and_rate_are_agreed_and_the_stream_starts_at_the_commi
     device.control(_to_stream(1, 0x01, len(wish)), wish)
     answer = device.control(_to_stream(1, 0x81, 26), b"")
     assert struct.unpack("<HBBIHHHHHII", answer)[1:4] == (3, 1, 666_666)
-    assert device.streams is None
+    assert not is_streaming(device)
     device.control(_to_stream(2, 0x01, 26), answer)
     assert device.streams == Agreed(pixel_format=PixelFormat.H264, size=SIZE, rate=15)
     device.control(Setup(request_type=0x02, request=1, value=0, index=0x81, length=0), b"")
-    assert device.streams is None
+    assert not is_streaming(device)
+
+
+def test_a_camera_with_isochronous_endpoints_ends_its_stream_with_its_setting() -> None:
+    device = Device(replace(ALL, is_isochronous=True))
+    wish = struct.pack("<HBBIHHHHHII", 1, 1, 1, 333_333, 0, 0, 0, 0, 0, 0, 0)
+    device.control(_to_stream(2, 0x01, len(wish)), wish)
+    for setting, streams in ((1, True), (0, False)):
+        device.control(
+            Setup(request_type=0x01, request=0x0B, value=setting, index=1, length=0), b""
+        )
+        assert is_streaming(device) is streams
 
 
 def test_a_setting_is_kept_within_its_range() -> None:
@@ -120,7 +133,7 @@ def test_two_views_are_told_apart_and_move() -> None:
         coded = frames(view, PixelFormat.MJPG, SIZE, 15)
         decoded = [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for data in coded[:2]]
         assert bars(decoded[0]) == bars_of(view)
-        assert not np.array_equal(*decoded)
+        assert not np.array_equal(decoded[0], decoded[1])
     assert bars_of(0) == BARS != bars_of(3)
 
 
@@ -129,6 +142,10 @@ def test_raw_pictures_have_the_size_that_was_agreed() -> None:
     assert {len(data) for data in coded} == {320 * 180 * 2}
     luma = np.frombuffer(coded[0], dtype=np.uint8)[::2].reshape(180, 320)
     assert luma[-1, 8] > 150 > luma[-1, -8]
+
+
+def is_streaming(device: Device) -> bool:
+    return device.streams is not None
 
 
 def _to_stream(selector: int, request: int, length: int) -> Setup:

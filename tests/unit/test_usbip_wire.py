@@ -70,5 +70,21 @@ def test_a_request_taken_back_is_confirmed(was_pending: bool, status: int) -> No
 def test_what_is_no_request_is_refused() -> None:
     with pytest.raises(wire.WireError, match="command 3"):
         wire.parse_header(struct.pack(">I", 3).ljust(wire.HEADER_BYTES, b"\0"))
-    with pytest.raises(wire.WireError, match="isochronous"):
-        wire.parse_header(submit(packets=32))
+
+
+def test_each_packet_of_an_isochronous_transfer_is_answered_packed() -> None:
+    request = wire.parse_header(submit(endpoint=1, length=3000, packets=3))
+    assert isinstance(request, wire.Submit)
+    assert request.bytes_following == 3 * 16
+    listed = b"".join(struct.pack(">IIIi", 1000 * place, 1000, 0, 0) for place in range(3))
+    request = wire.with_packets(request, listed)
+    assert request.packets == ((0, 1000), (1000, 1000), (2000, 1000))
+
+    sent = wire.answer_packets(request, [b"abc", b"de"])
+    assert struct.unpack_from(">5Iiiiii", sent) == (3, 7, 0, 0, 0, 0, 5, 0, 3, 0)
+    assert sent[wire.HEADER_BYTES :][:5] == b"abcde"
+    told = [*struct.iter_unpack(">IIIi", sent[wire.HEADER_BYTES + 5 :])]
+    assert told == [(0, 1000, 3, 0), (1000, 1000, 2, 0), (2000, 1000, 0, 0)]
+
+    failed = wire.answer_packets(request, [], status=wire.EPROTO)
+    assert struct.unpack_from(">5Iiiiii", failed)[5:] == (-71, 0, 0, 3, 3)

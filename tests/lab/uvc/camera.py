@@ -7,12 +7,13 @@ import contextlib
 import itertools
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from tests.lab.control import USB_PORT
 from tests.lab.uvc import wire
-from tests.lab.uvc.descriptors import PAYLOAD_BYTES, CameraModel
+from tests.lab.uvc.descriptors import CameraModel
 from tests.lab.uvc.device import Agreed, Device, StallError
 from tests.lab.uvc.pictures import bars_of, frames
 from tests.lab.uvc.streaming import payloads
@@ -111,7 +112,7 @@ class _Connection:
                     continue
                 data = await self._reader.readexactly(request.bytes_following)
                 if request.endpoint:
-                    self._want_picture(request)
+                    self._want_picture(wire.with_packets(request, data))
                 else:
                     self._control(request, data)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -149,7 +150,7 @@ class _Connection:
 
     def fail_pending(self) -> None:
         for number in [*self._pending]:
-            self._writer.write(wire.answer(self._pending.pop(number), status=wire.EPROTO))
+            self._writer.write(_filled(self._pending.pop(number), [], status=wire.EPROTO))
 
     async def _send(self, agreed: Agreed) -> None:
         camera = self._camera
@@ -160,11 +161,17 @@ class _Connection:
         number = 0
         for frame_id in itertools.cycle((0, 1)):
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            for payload in payloads(
-                pictures[number % len(pictures)], frame_id=frame_id, payload_bytes=PAYLOAD_BYTES
-            ):
+            left = deque(
+                payloads(
+                    pictures[number % len(pictures)],
+                    frame_id=frame_id,
+                    payload_bytes=camera.model.payload_bytes,
+                )
+            )
+            while left:
                 request = await self._next_request()
-                self._writer.write(wire.answer(request, payload))
+                taken = [left.popleft() for _ in range(min(len(left), request.packet_count or 1))]
+                self._writer.write(_filled(request, taken))
                 await self._writer.drain()
             camera.first_frame_at = camera.first_frame_at or time.monotonic()
             number += 0 if camera.is_frozen else 1
@@ -189,3 +196,10 @@ class _Connection:
         if self._stream is not None:
             self._stream.cancel()
             await asyncio.gather(self._stream, return_exceptions=True)
+
+
+def _filled(request: wire.Submit, payloads: Sequence[bytes], *, status: int = 0) -> bytes:
+    """A bulk request takes one payload, an isochronous one as many as it has packets."""
+    if request.packet_count:
+        return wire.answer_packets(request, payloads, status=status)
+    return wire.answer(request, b"".join(payloads), status=status)

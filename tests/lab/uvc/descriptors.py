@@ -1,4 +1,4 @@
-"""What a camera is and can, as USB descriptors: UVC 1.00, one streaming interface, bulk. Pure."""
+"""What a camera is and can, as USB descriptors: UVC 1.00, one streaming interface. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from enum import IntEnum, StrEnum
 CONTROL_INTERFACE, STREAMING_INTERFACE = 0, 1
 CAMERA_TERMINAL, PROCESSING_UNIT, OUTPUT_TERMINAL = 1, 2, 3
 VIDEO_ENDPOINT = 0x81
-# 32 packets of 512: what uvcvideo puts into one request at most.
-PAYLOAD_BYTES = 32 * 512
+# 32 packets of 512: what uvcvideo puts into one bulk request at most.
+_BULK_PAYLOAD_BYTES = 32 * 512
+# Three transactions of 1024 in each microframe: all that a high-speed endpoint can have.
+_ISOCHRONOUS_PACKET, _ISOCHRONOUS_PAYLOAD_BYTES = 0x1400, 3 * 1024
 _CLASS_INTERFACE = 0x24
 _MANUFACTURER, _PRODUCT, _SERIAL = 1, 2, 3
 _ENGLISH = 0x0409
@@ -59,7 +61,8 @@ CONTROLS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraModel:
-    """`serial` None: the camera has none, as many cheap ones."""
+    """`serial` None: the camera has none, as many cheap ones. Most cameras send their pictures in
+    isochronous transfers; bulk ones cost the emulated machine less."""
 
     vendor: int = 0x1D6B
     product: int = 0x0104
@@ -70,6 +73,11 @@ class CameraModel:
     sizes: tuple[tuple[int, int], ...] = ((320, 180), (640, 360))
     rates: tuple[int, ...] = (30, 20, 15, 10, 5)
     controls: tuple[Control, ...] = field(default=CONTROLS)
+    is_isochronous: bool = False
+
+    @property
+    def payload_bytes(self) -> int:
+        return _ISOCHRONOUS_PAYLOAD_BYTES if self.is_isochronous else _BULK_PAYLOAD_BYTES
 
 
 def interval_of(rate: int) -> int:
@@ -102,12 +110,25 @@ def configuration_descriptor(model: CameraModel) -> bytes:
         struct.pack("<BBBBBBBB", 8, 0x0B, CONTROL_INTERFACE, 2, 0x0E, 3, 0, _PRODUCT)
         + struct.pack("<BBBBBBBBB", 9, 4, CONTROL_INTERFACE, 0, 0, 0x0E, 1, 0, _PRODUCT)
         + _control_interface(model)
-        + struct.pack("<BBBBBBBBB", 9, 4, STREAMING_INTERFACE, 0, 1, 0x0E, 2, 0, 0)
-        + _streaming_interface(model)
-        + struct.pack("<BBBBHB", 7, 5, VIDEO_ENDPOINT, 2, 512, 0)
+        + _streams(model)
     )
     head = struct.pack("<BBHBBBBB", 9, 2, 9 + len(body), 2, 1, 0, 0x80, 250)
     return head + body
+
+
+def _streams(model: CameraModel) -> bytes:
+    """The streaming interface: an isochronous endpoint is there in its second setting only."""
+
+    def interface(setting: int, endpoints: int) -> bytes:
+        return struct.pack(
+            "<BBBBBBBBB", 9, 4, STREAMING_INTERFACE, setting, endpoints, 0x0E, 2, 0, 0
+        )
+
+    if model.is_isochronous:
+        endpoint = struct.pack("<BBBBHB", 7, 5, VIDEO_ENDPOINT, 5, _ISOCHRONOUS_PACKET, 1)
+        return interface(0, 0) + _streaming_interface(model) + interface(1, 1) + endpoint
+    endpoint = struct.pack("<BBBBHB", 7, 5, VIDEO_ENDPOINT, 2, 512, 0)
+    return interface(0, 1) + _streaming_interface(model) + endpoint
 
 
 def _control_interface(model: CameraModel) -> bytes:

@@ -8,7 +8,6 @@ from enum import IntEnum
 
 from tests.lab.uvc.descriptors import (
     CONTROL_INTERFACE,
-    PAYLOAD_BYTES,
     STREAMING_INTERFACE,
     CameraModel,
     Control,
@@ -104,7 +103,10 @@ class Device:
                 self.configured += setup.value
                 self.streams = None
             case _Standard.CLEAR_FEATURE if setup.request_type & 0x1F == _TO_ENDPOINT:
-                # So uvcvideo tells a camera without isochronous endpoints that it is not watched.
+                # So uvcvideo tells a camera with a bulk endpoint that it is not watched any more.
+                self.streams = None
+            case _Standard.SET_INTERFACE if not setup.value:
+                # And so an isochronous one: the setting without an endpoint.
                 self.streams = None
             case _Standard.CLEAR_FEATURE | _Standard.SET_FEATURE | _Standard.SET_INTERFACE:
                 pass
@@ -150,7 +152,7 @@ class Device:
         interval = min(intervals, key=lambda one: abs(one - interval)) if interval else intervals[0]
         largest = frame_bytes(self.model.sizes[frame - 1])
         return _NEGOTIATION.pack(
-            hint, number, frame, interval, *encoder, delay, largest, PAYLOAD_BYTES
+            hint, number, frame, interval, *encoder, delay, largest, self.model.payload_bytes
         )
 
     def _agreement(self) -> Agreed:

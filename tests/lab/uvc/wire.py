@@ -6,12 +6,17 @@ Big-endian headers of 48 bytes. The kernel matches answers by their number alone
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 HEADER_BYTES = 48
 _SUBMIT, _UNLINK, _RET_SUBMIT, _RET_UNLINK = 1, 2, 3, 4
 _BASIC = struct.Struct(">5I")  # command, number, device, direction (1: in), endpoint
 _SUBMIT_PART = struct.Struct(">IiiII8s")  # flags, length, start frame, packets, interval, setup
+_PACKET = struct.Struct(
+    ">IIIi"
+)  # of an isochronous transfer: offset, length, actual length, status
+_NOT_ISOCHRONOUS = {0, 0xFFFFFFFF}  # older and newer kernels' count of packets
 
 # Linux's numbers, as `status` carries them.
 EPIPE, EPROTO, ECONNRESET = -32, -71, -104
@@ -41,10 +46,13 @@ class Submit:
     endpoint: int
     length: int
     setup: bytes
+    packet_count: int = 0
+    packets: tuple[tuple[int, int], ...] = ()  # offset and length of each, once they are read
 
     @property
     def bytes_following(self) -> int:
-        return 0 if self.is_in else self.length
+        """What is written, then the list of packets."""
+        return (0 if self.is_in else self.length) + self.packet_count * _PACKET.size
 
     @property
     def control(self) -> Setup:
@@ -72,11 +80,20 @@ def parse_header(header: bytes) -> Submit | Unlink:
     _flags, length, _start, packets, _interval, setup = _SUBMIT_PART.unpack_from(
         header, _BASIC.size
     )
-    if packets not in {0, 0xFFFFFFFF}:
-        raise WireError("isochronous transfers: this camera has no endpoint for them")
     return Submit(
-        number=number, is_in=direction == 1, endpoint=endpoint, length=length, setup=setup
+        number=number,
+        is_in=direction == 1,
+        endpoint=endpoint,
+        length=length,
+        setup=setup,
+        packet_count=0 if packets in _NOT_ISOCHRONOUS else packets,
     )
+
+
+def with_packets(request: Submit, following: bytes) -> Submit:
+    """What follows an isochronous request's header, understood."""
+    found = _PACKET.iter_unpack(following[-request.packet_count * _PACKET.size :])
+    return replace(request, packets=tuple((offset, length) for offset, length, _, _ in found))
 
 
 def answer(request: Submit, data: bytes = b"", *, status: int = 0) -> bytes:
@@ -84,6 +101,19 @@ def answer(request: Submit, data: bytes = b"", *, status: int = 0) -> bytes:
     data = data[: request.length] if request.is_in else b""
     actual = 0 if status else (len(data) if request.is_in else request.length)
     return _padded(_RET_SUBMIT, request.number, struct.pack(">ii", status, actual)) + data
+
+
+def answer_packets(request: Submit, payloads: Sequence[bytes], *, status: int = 0) -> bytes:
+    """Of an isochronous request: a payload for each of its packets, nothing for what is left."""
+    filled = [*payloads, *[b""] * (len(request.packets) - len(payloads))]
+    data = b"".join(filled)
+    told = b"".join(
+        _PACKET.pack(offset, length, len(payload), status)
+        for (offset, length), payload in zip(request.packets, filled, strict=True)
+    )
+    errors = len(request.packets) if status else 0
+    head = struct.pack(">iiiii", status, len(data), 0, len(request.packets), errors)
+    return _padded(_RET_SUBMIT, request.number, head) + data + told
 
 
 def unlinked(request: Unlink, *, was_pending: bool) -> bytes:
