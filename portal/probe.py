@@ -241,7 +241,7 @@ async def probe(url: str, *, seconds: float = 2.0, frame_timeout_s: float = 5.0)
             async for frame in frames:
                 first, last = first or frame, frame
                 count += 1
-                motion.add(frame.luma_samples())
+                motion.add(frame.luma_samples(), frame.time_s)
                 if frame.received_at - first.received_at >= seconds:
                     state, reason, remedy = _verdict(motion, count, seconds)
                     break

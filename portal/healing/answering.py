@@ -35,12 +35,12 @@ LIMITS = {
 }
 # A restart of the publisher is done at once: the screen there has seen enough, and a look takes
 # 2 s. Who asks again so soon had nothing of the last one: then our own eyes are asked.
-_TRUST_EVERY_S = 20.0
+_TRUST_EVERY_S = 15.0
 # MediaMTX serves other readers too: a look first, always. Two that are told that the picture is
 # good here, and the third is believed: the fault may lie where only the other site looks.
 _INSISTS = 3
 _INSISTS_WITHIN_S = 300.0
-_LOOK_S = 1.0
+_LOOK_S = 2.0  # less does not tell a still picture from one that moves
 _LOOK_PATIENCE_S = 3.0
 
 _WORDS = {

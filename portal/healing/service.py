@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
 _DARK_S = 4.0  # a page that lost its session has a new one within 2 s
-_LOOK_S = 1.0
+_LOOK_S = 2.0  # less does not tell a still picture from one that moves
 _LOOK_PATIENCE_S = 3.0
 _REBOOT_FAULT = "healing.reboot"
 

@@ -126,7 +126,7 @@ async def test_who_asks_too_often_is_declined_with_the_reason(sites: Asked) -> N
 async def test_a_picture_that_moves_is_disturbed_once_at_most(sites: Asked) -> None:
     sites.found = PictureState.LIVE
     assert (await sites.ask()).accepted
-    sites.now += 15
+    sites.now += 12
     answer = await sites.ask()
     assert not answer.accepted
     assert answer.picture is PictureState.LIVE

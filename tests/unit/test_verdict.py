@@ -40,6 +40,16 @@ def test_decoder_noise_of_a_few_samples_is_no_motion() -> None:
     assert not _moves([_still(), speck] * 30)
 
 
+def test_a_picture_that_comes_back_again_and_again_is_no_motion() -> None:
+    """A frozen source with five keyframes a second: every frame differs from the one before."""
+    rng = random.Random(1)  # noqa: S311 - an encoder's rounding, not secrets
+    round_trip = [bytes(100 + rng.randrange(12) for _ in range(SIZE)) for _ in range(24)]
+    meter = MotionMeter()
+    for number in range(60):
+        meter.add(round_trip[number % 24], number / 30)
+    assert not meter.is_moving
+
+
 def test_the_noise_of_a_camera_before_a_blank_wall_is_motion() -> None:
     rng = random.Random(1)  # noqa: S311 - grain, not secrets
     grain = [

@@ -1,0 +1,188 @@
+"""A camera that freezes while its ffmpeg lives: two real daemons, and a page that only reports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bench.source import Mode, ffmpeg_input
+from portal.errors import PictureError
+from portal.probe import open_reader
+from portal.process import ChildProcess
+from tests.integration.test_daemon import portal, until_state
+
+pytestmark = pytest.mark.timeout(150)
+
+MODE = Mode(width=640, height=360, fps=15)
+WITHIN_S = 5.0
+ROUNDS = 2
+
+_CONFIG = """
+    [site]
+    name = "{name}"
+    address = "{address}"
+    [video]
+    width = 640
+    height = 360
+    fps = 15
+    bitrate_kbps = 1000
+    [[peers]]
+    name = "{peer}"
+    address = "{peer_address}"
+    [discovery]
+    enabled = false
+"""
+
+
+class Page:
+    """A kiosk page that knows no step of its own: it reads, compares, and reports each second."""
+
+    def __init__(self, address: str) -> None:
+        self._base = f"http://{address}:8080"
+        self.moved_at = 0.0
+        self.frames = 0
+        self.steps: list[str] = []
+
+    async def read(self) -> None:
+        last = b""
+        while True:
+            with contextlib.suppress(PictureError):
+                async with open_reader(f"{self._base}/whep/peer", frame_timeout_s=2) as frames:
+                    async for frame in frames:
+                        self.frames += 1
+                        luma = frame.luma_samples()
+                        if _differ(last, luma):
+                            self.moved_at = time.monotonic()
+                        last = luma
+            await asyncio.sleep(0.1)
+
+    async def report(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            before = 0
+            while True:
+                fps, before = self.frames - before, self.frames
+                still_s = time.monotonic() - self.moved_at
+                report: dict[str, Any] = {
+                    "page": "one",
+                    "screen": True,
+                    "state": "live" if fps else "connecting",
+                    "uptime_s": time.monotonic(),
+                    "frames": self.frames,
+                    "fps": fps,
+                    "transport": "udp",
+                    "moved_s": still_s if self.moved_at else None,
+                }
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.post(f"{self._base}/api/v1/screen", json=report) as answer:
+                        assert answer.status == 200, await answer.text()
+                        self.steps.append((await answer.json())["order"])
+                await asyncio.sleep(1)
+
+    async def until_moving(self, seconds: float) -> None:
+        """Steadily."""
+        async with asyncio.timeout(60):
+            began = time.monotonic()
+            while time.monotonic() - began < seconds:
+                if time.monotonic() - self.moved_at > 0.5:
+                    began = time.monotonic()
+                await asyncio.sleep(0.05)
+
+    async def until_back(self) -> float:
+        """When it moved again, after it stood."""
+        async with asyncio.timeout(30):
+            while time.monotonic() - self.moved_at < 1:  # noqa: ASYNC110 - it tells no event
+                await asyncio.sleep(0.05)
+            stood_since = self.moved_at
+            while self.moved_at == stood_since:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        return self.moved_at
+
+
+def _differ(one: bytes, other: bytes) -> bool:
+    """By more than an encoder's afterthoughts about a still picture."""
+    changes = (abs(a - b) >= 16 for a, b in zip(one, other, strict=False))
+    return len(one) != len(other) or sum(changes) > len(one) // 100
+
+
+@contextlib.asynccontextmanager
+async def camera(folder: Path) -> AsyncIterator[tuple[ChildProcess, str]]:
+    """The camera, and its `[[cameras]]` section."""
+    path = folder / "camera"
+    size = (str(MODE.width), str(MODE.height), str(MODE.fps))
+    child = await ChildProcess.spawn(
+        [sys.executable, "-m", "bench.source", str(path), *size], name="camera"
+    )
+    try:
+        async with asyncio.timeout(20):
+            while not path.exists():  # noqa: ASYNC110 - it tells no event
+                await asyncio.sleep(0.02)
+        quoted = ", ".join(f'"{word}"' for word in ffmpeg_input(path, MODE))
+        yield child, f'[[cameras]]\nname = "stamped"\nsource = "ffmpeg"\ninput = [{quoted}]\n'
+    finally:
+        await child.stop()
+
+
+@contextlib.asynccontextmanager
+async def page_at(address: str) -> AsyncIterator[Page]:
+    page = Page(address)
+    tasks = [asyncio.create_task(page.read()), asyncio.create_task(page.report())]
+    try:
+        yield page
+    finally:
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+
+@contextlib.asynccontextmanager
+async def site(folder: Path, text: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    folder.mkdir()
+    (folder / "portal.toml").write_text(text)
+    state_dir = {"PORTAL_STATE_DIR": str(folder / "state")}
+    arguments = ("--config", str(folder / "portal.toml"), "run")
+    async with portal(*arguments, env=state_dir) as process:
+        yield process
+
+
+async def test_a_camera_that_freezes_is_started_again_by_who_sees_it(
+    tmp_path: Path, loopback: str, other_loopback: str
+) -> None:
+    names = {"name": "dublin", "peer": "new-york"}
+    addresses = {"address": loopback, "peer_address": other_loopback}
+    dublin = _CONFIG.format(**names, **addresses)
+    new_york = _CONFIG.format(
+        name="new-york", peer="dublin", address=other_loopback, peer_address=loopback
+    )
+    took = []
+    async with (
+        camera(tmp_path) as (sensor, section),
+        site(tmp_path / "dublin", dublin + section),
+        site(tmp_path / "new-york", new_york),
+    ):
+        await until_state(loopback, {"camera": "live", "link": "up"})
+        await until_state(other_loopback, {"link": "up"})
+        async with page_at(other_loopback) as page:
+            for _ in range(ROUNDS):
+                await page.until_moving(15)
+                began = time.monotonic()
+                os.kill(sensor.pid, signal.SIGUSR1)
+                took.append(await page.until_back() - began)
+            state = await until_state(other_loopback, {"link": "up"})
+    print("seconds until a frozen camera moves again:", [round(one, 2) for one in sorted(took)])
+    (heal,) = state["heals"]
+    assert (heal["step"], heal["count"]) == ("peer-publisher", ROUNDS)
+    assert "the same picture for 2 s" in heal["reason"]
+    assert set(page.steps) == {""}  # the page was left alone
+    assert min(took) < WITHIN_S
