@@ -6,13 +6,12 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
 from portal.model import PIXEL_FORMATS
+from tests.lab.controls_api import ControlsApi, controls_api
 from tests.lab.guest_site import GuestSite
 
 # The machine boots, and imports take seconds under emulation on a loaded host.
@@ -21,33 +20,10 @@ pytestmark = pytest.mark.timeout(400)
 PORTAL = "/opt/portal/bin/portal"
 
 
-class Api:
-    """The box's own API."""
-
-    def __init__(self, site: GuestSite, http: aiohttp.ClientSession) -> None:
-        self._cameras = f"http://{site.address}:8080/api/v1/cameras"
-        self._http = http
-
-    async def cameras(self) -> list[dict[str, Any]]:
-        async with self._http.get(self._cameras) as answer:
-            assert answer.status == 200, await answer.text()
-            found: list[dict[str, Any]] = await answer.json()
-            return found
-
-    async def change(self, camera_id: str, body: dict[str, Any]) -> tuple[int, Any]:
-        address = f"{self._cameras}/{camera_id}/controls"
-        async with self._http.patch(address, json=body) as answer:
-            return answer.status, await answer.json()
-
-    async def reset(self, camera_id: str) -> tuple[int, Any]:
-        async with self._http.delete(f"{self._cameras}/{camera_id}/controls") as answer:
-            return answer.status, await answer.json()
-
-
 @pytest_asyncio.fixture
-async def api(site: GuestSite) -> AsyncIterator[Api]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
-        yield Api(site, http)
+async def api(site: GuestSite) -> AsyncIterator[ControlsApi]:
+    async with controls_api(site) as made:
+        yield made
 
 
 async def plugged(site: GuestSite) -> str:
@@ -69,11 +45,11 @@ async def until_device(site: GuestSite, **wanted: int) -> None:
 
 
 async def test_what_is_set_on_a_camera_is_set_again_when_it_is_plugged_in_again(
-    site: GuestSite, api: Api
+    site: GuestSite, api: ControlsApi
 ) -> None:
     camera = await plugged(site)
-    status, controls = await api.change(
-        camera, {"brightness": 10, "gain": 33, "gain_automatic": False, "menu": "Menu Item 4"}
+    status, controls = await api.set(
+        camera, brightness=10, gain=33, gain_automatic=False, menu="Menu Item 4"
     )
     assert status == 200, controls
     wanted = {"brightness": 10, "gain": 33, "gain_automatic": 0, "menu": 4}
@@ -101,7 +77,7 @@ async def test_what_is_set_on_a_camera_is_set_again_when_it_is_plugged_in_again(
 
 
 async def test_a_value_that_the_camera_does_not_take_changes_nothing(
-    site: GuestSite, api: Api
+    site: GuestSite, api: ControlsApi
 ) -> None:
     camera = await plugged(site)
     before = await on_the_device(site, "brightness", "contrast")
@@ -110,9 +86,9 @@ async def test_a_value_that_the_camera_does_not_take_changes_nothing(
         ({"contrast": 1, "menu": 2}, "menu cannot be 2"),
         ({"contrast": 1, "zoom": 2}, "no control 'zoom'"),
     ):
-        status, answer = await api.change(camera, body)
+        status, answer = await api.set(camera, **body)
         assert (status, words in answer["error"]) == (400, True), answer
-    status, answer = await api.change(camera, {"gain": 33})
+    status, answer = await api.set(camera, gain=33)
     assert status == 400
     assert "gain is locked" in answer["error"]
     assert await on_the_device(site, "brightness", "contrast") == before
@@ -120,7 +96,7 @@ async def test_a_value_that_the_camera_does_not_take_changes_nothing(
 
 @pytest.mark.parametrize("kind", ["single-planar", "multiplanar"])
 async def test_formats_and_controls_are_told_as_v4l2_ctl_tells_them(
-    site: GuestSite, api: Api, kind: str
+    site: GuestSite, api: ControlsApi, kind: str
 ) -> None:
     await site.run("modprobe -r vivid")
     await site.run(f"modprobe vivid multiplanar={2 if kind == 'multiplanar' else 1}")
@@ -153,6 +129,33 @@ async def test_formats_and_controls_are_told_as_v4l2_ctl_tells_them(
     assert controls["boolean"]["value"] == 1
     assert controls["gain"]["inactive"]
     assert controls["read_only_integer_32_bits"]["read_only"]
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [("portal", r"/dev/video0 is in use by v4l2-ctl \(pid \d+\)"), ("root", "sudo fuser -v")],
+)
+async def test_who_holds_a_busy_camera_is_named_and_its_end_brings_the_picture(
+    site: GuestSite, api: ControlsApi, user: str, words: str
+) -> None:
+    await api.pause(paused=True)
+    await plugged(site)
+    await site.run(
+        f"systemd-run --unit=holder --collect --property=User={user}"
+        " --property=SupplementaryGroups=video"
+        " v4l2-ctl -d /dev/video0 --stream-mmap --stream-count=1000000"
+    )
+    try:
+        await site.run("until journalctl --unit holder | grep -q fps; do sleep 0.2; done")
+        await api.pause(paused=False)
+        await site.until(
+            "who holds it is named",
+            lambda now: bool(re.search(words, now["camera"]["detail"])),
+            within_s=150,
+        )
+    finally:
+        await site.run("systemctl stop holder.service")
+    await site.until("live", lambda now: now["camera"]["state"] == "live", within_s=120)
 
 
 def formats_in(shown: str) -> dict[tuple[str, int, int], set[float]]:
