@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 KEYFRAME_GAP_S = 2.0
 # Long enough for two keyframes that are that far apart; the picture waits for it, once per camera.
 LOOK_S = 3.0
-_OPENING_S = 5.0  # stream-on takes 0.6 s
+_OPENING_S = 15.0  # ffmpeg's start and stream-on take 0.7 s, 8 s on a box that is overloaded
+_LATE_S = 5.0
 _KEPT = 50  # cameras
 _DOCUMENT = "h264"
 
@@ -74,6 +75,7 @@ class Copying:
             try:
                 self._known[key] = await _look(camera, form, ffmpeg=ffmpeg)
             except ProcessError as exc:  # busy, pulled: nothing was learned of the camera
+                log.info("H.264 of %s could not be looked at: %s", camera.name, exc.message)
                 self._distrusted[key] = f"it could not be looked at: {exc.message}"
                 return self._distrusted[key]
             log.info("H.264 of %s: %s", camera.name, self._known[key] or "can be copied")
@@ -128,16 +130,23 @@ async def _look(camera: Camera, form: ChosenFormat, *, ffmpeg: str) -> str:
 
 async def _record(camera: Camera, form: ChosenFormat, *, ffmpeg: str, piece: Path) -> None:
     argv = [ffmpeg, *QUIET, *v4l2_input(camera.device, form), "-map", "0:v:0", "-an"]
-    argv += ["-t", f"{LOOK_S:g}", "-c:v", "copy", "-f", "mpegts", str(piece)]
+    argv += ["-t", f"{LOOK_S:g}", "-c:v", "copy", "-flush_packets", "1", "-f", "mpegts", str(piece)]
     child = await ChildProcess.spawn(argv, name="look at H.264")
     try:
-        async with asyncio.timeout(LOOK_S + _OPENING_S):
+        async with asyncio.timeout(_OPENING_S) as limit:
+            while not await asyncio.to_thread(_has_begun, piece) and child.returncode is None:  # noqa: ASYNC110 - another process's file tells no event
+                await asyncio.sleep(0.1)
+            limit.reschedule(asyncio.get_running_loop().time() + LOOK_S + _LATE_S)
             code = await child.wait()
     except TimeoutError as exc:
-        raise ProcessError(f"it sent nothing for {LOOK_S + _OPENING_S:g} s") from exc
+        raise ProcessError("it sends nothing") from exc
     finally:
         # Nothing to flush, and a pause may wait for it.
         await asyncio.shield(child.stop(grace_s=0))
     if code:
         words = child.last_lines[-1] if child.last_lines else f"exit code {code}"
         raise ProcessError(words, last_lines=child.last_lines)
+
+
+def _has_begun(piece: Path) -> bool:
+    return piece.exists() and piece.stat().st_size > 0

@@ -13,8 +13,8 @@ from portal.model import Camera
 from portal.publish.ending import end_publisher
 from portal.publish.explain import Explanation, PublisherStatus, parse_status
 
-# A publisher that brings no picture says something anew at least each 10 s, or it hangs.
-SILENT_S = 12.0
+# A publisher that brings no picture says something anew at least each 40 s, or it hangs.
+SILENT_S = 45.0
 _PATIENT_FAILURES = 3  # the first may find the camera still held by the ffmpeg before
 
 

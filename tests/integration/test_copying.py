@@ -165,7 +165,7 @@ async def test_a_pause_while_the_camera_is_looked_at_lets_it_go_at_once(
         await until(lambda: is_free(node), within_s=5)
         print(f"paused to camera free {time.monotonic() - began:.3f} s")
         assert time.monotonic() - began < 1
-        assert state.snapshot.camera.state is CameraState.PAUSED
+        await until(lambda: state.snapshot.camera.state is CameraState.PAUSED)
         state.update(paused=False)
         await shown(state, encoder="copy")
 
