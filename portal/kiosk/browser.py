@@ -69,7 +69,7 @@ class Browser:
         flags = screen_flags(profile, platform=self._platform, is_kiosk=self._is_kiosk)
         argv = [self._program, *flags, *self._extra_flags]
         # A desk names the window after its first address: not all of a splash.
-        argv.append(url if self._is_kiosk else "--app=about:blank")
+        argv.append(url if self._is_kiosk else "--app=data:text/html,Portal")
         self._line = line = DevTools(self._on_event)
         reads, writes = await line.open()
         try:

@@ -23,7 +23,8 @@ def read_connectors(folder: Path = _SYS) -> tuple[Connector, ...]:
     for status in sorted(folder.glob("card*-*/status")):
         name = re.sub(r"^card\d+-", "", status.parent.name)
         try:
-            found.append(Connector(name, status.read_text().strip() == "connected"))
+            # An old VGA connector is "unknown".
+            found.append(Connector(name, status.read_text().strip() != "disconnected"))
         except OSError:  # just unplugged with its card
             continue
     return tuple(found)

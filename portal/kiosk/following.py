@@ -26,14 +26,17 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Followed:
-    """`is_up`: the daemon answers. The last word stays when it is gone."""
+    """`is_up`: the daemon answers. The last word stays when it is gone; without `has_heard` it is
+    none of a daemon's."""
 
     def __init__(self) -> None:
         self.is_up = False
+        self.has_heard = False
         self.word = Word()
         self._next = asyncio.Event()
 
     def hear(self, word: Word) -> None:
+        self.has_heard = True
         self._become(is_up=True, word=word)
 
     def lose(self) -> None:

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import time
+from functools import partial
 from urllib.parse import urljoin
 
 from portal.config import Config
@@ -15,6 +16,7 @@ from portal.errors import KioskError, ProcessError
 from portal.kiosk.browser import Browser, find_browser
 from portal.kiosk.cec import switch_tv
 from portal.kiosk.compositor import Compositor
+from portal.kiosk.connectors import is_any_screen_there
 from portal.kiosk.following import Followed, follow
 from portal.kiosk.ladder import Ladder, Step, Trouble
 from portal.kiosk.outputs import Outputs
@@ -84,10 +86,12 @@ class Kiosk:
 
     async def _keep_screen(self) -> None:
         if self._compositor is None:
-            await self._keep_browser(self._desk(), None)
+            while await self._keep_browser(self._desk(), None) is not None:
+                self._give_up_if_exhausted()
             return
         compositor = self._compositor
         while True:
+            await self._until_a_screen_is_there()
             try:
                 await compositor.open()
                 _LOG.info("%s runs on %s", compositor.name, compositor.socket.name)
@@ -103,8 +107,21 @@ class Kiosk:
                 await self._watchdog.take(Trouble.COMPOSITOR_ENDED, str(exc))
             finally:
                 await compositor.close()
-            if self._ladder.is_exhausted:
-                raise KioskError("the screen cannot be had", remedy="see the lines before this one")
+            self._give_up_if_exhausted()
+
+    def _give_up_if_exhausted(self) -> None:
+        if self._ladder.is_exhausted:
+            raise KioskError("the screen cannot be had", remedy="see the lines before this one")
+
+    async def _until_a_screen_is_there(self) -> None:
+        """Some compositors end with their last screen: they are not started again and again while
+        the TV is unplugged."""
+        if is_any_screen_there():
+            return
+        _LOG.info("waiting for a screen to be plugged in")
+        self._unit.ready()
+        while not is_any_screen_there():  # noqa: ASYNC110 - 1 s is soon enough for who plugs a TV
+            await asyncio.sleep(1.0)
 
     def _desk(self) -> Browser:
         if os.environ.get("WAYLAND_DISPLAY"):
@@ -124,8 +141,8 @@ class Kiosk:
             is_kiosk=self._compositor is not None,
         )
 
-    async def _keep_browser(self, browser: Browser, compositor: Compositor | None) -> None:
-        """Returns when the compositor must be started again, or a desk's window was closed."""
+    async def _keep_browser(self, browser: Browser, compositor: Compositor | None) -> Step | None:
+        """Returns when the compositor must be started again; None: a desk's window was closed."""
         while True:
             try:
                 began = time.monotonic()
@@ -134,16 +151,20 @@ class Kiosk:
                 self._unit.ready()
                 step = await self._until_a_step(browser, compositor)
             except (KioskError, ProcessError) as exc:
-                step = await self._watchdog.take(Trouble.BROWSER_ENDED, str(exc))
+                is_alone = compositor is None or await compositor.answers(
+                    within_s=_COMPOSITOR_ANSWER_S
+                )
+                trouble = Trouble.BROWSER_ENDED if is_alone else Trouble.COMPOSITOR_ENDED
+                step = await self._watchdog.take(trouble, str(exc))
             finally:
                 await browser.close()
             if step is not Step.BROWSER:
-                return
+                return step
 
     async def _until_a_step(self, browser: Browser, compositor: Compositor | None) -> Step | None:
         answers = None
         if compositor is not None:
-            answers = lambda: compositor.answers(within_s=_COMPOSITOR_ANSWER_S)  # noqa: E731
+            answers = partial(compositor.answers, within_s=_COMPOSITOR_ANSWER_S)
         watching = asyncio.create_task(self._watchdog.watch(browser, answers), name="watch")
         browser_end = asyncio.create_task(browser.ended(), name="browser's end")
         ends = [browser_end]
@@ -173,7 +194,9 @@ class Kiosk:
         outputs = Outputs(self._section, env)
         is_said = False
         while True:
-            found = await outputs.reconcile(is_wanted=self._followed.word.display_on)
+            found = None
+            with contextlib.suppress(ProcessError):
+                found = await outputs.reconcile(is_wanted=self._followed.word.display_on)
             self._watchdog.covers_in_black = found is None
             wants_more = bool(self._section.mode or self._section.rotate)
             if found is None and wants_more and not self._compositor.is_turned and not is_said:

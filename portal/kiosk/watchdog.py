@@ -52,7 +52,7 @@ class Watchdog:
         self._ladder = ladder
         self._memory_mb = memory_mb
         self._shown = splash
-        self._obeyed = Word()
+        self._obeyed: Word | None = None
         self._was_well = False
         self.covers_in_black = False  # set where nothing else makes the screen dark
         self.status = ""
@@ -100,6 +100,7 @@ class Watchdog:
 
     def _begin(self, browser: Browser) -> None:
         now = time.monotonic()
+        self._was_well = False
         self._loading_since = now
         self._crashes = browser.crashes
         self._misses = 0
@@ -108,11 +109,12 @@ class Watchdog:
         self._weight = Weight(self._memory_mb, now)
 
     def _order(self) -> Step | None:
-        """A counter that grew is an order; one that fell belongs to a daemon that started anew."""
-        before, word = self._obeyed, self._followed.word
+        """A counter that grew is an order; one that fell belongs to a daemon that started anew.
+        What was ordered before the first word that we heard is done: all is new."""
+        if not self._followed.has_heard:
+            return None
+        before, word = self._obeyed or self._followed.word, self._followed.word
         self._obeyed = word
-        if before == Word() and not self._ladder.counts and not self._was_well:
-            return None  # what was ordered before we came is done: everything is new
         if word.compositor_restarts > before.compositor_restarts:
             return Step.COMPOSITOR
         if word.browser_restarts > before.browser_restarts:

@@ -143,6 +143,12 @@ class Screen:
                 places = [(x, y) for x in (0, right // 2, right) for y in (0, bottom)]
                 seen = {image.getpixel(place) for place in places}
 
+    async def until_lit(self, *, within_s: float = 30) -> None:
+        """Wait until it shows anything."""
+        async with asyncio.timeout(within_s):
+            while np.asarray((await self.picture()).convert("L")).max() < 60:  # noqa: ASYNC110 - a screen tells no event
+                await asyncio.sleep(0.1)
+
     def below(self) -> list[psutil.Process]:
         with contextlib.suppress(psutil.NoSuchProcess):
             return psutil.Process(self.process.pid).children(recursive=True)

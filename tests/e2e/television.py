@@ -76,9 +76,12 @@ async def television(user: OrdinaryUser, width: int, height: int) -> AsyncIterat
         on_line=told.put_nowait,
     )
     try:
-        async with asyncio.timeout(20):
-            while (words := (await told.get()).split())[:1] != ["TV"]:
-                pass
+        try:
+            async with asyncio.timeout(40):
+                while (words := (await told.get()).split())[:1] != ["TV"]:
+                    pass
+        except TimeoutError:
+            raise AssertionError(process.last_lines) from None
         env = {
             **user.env,
             "WAYLAND_DISPLAY": words[1],
