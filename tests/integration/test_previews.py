@@ -71,7 +71,15 @@ async def until_paths(client: MediaMtxClient, *expected: str) -> None:
 def looking_at(state: StateBoard, camera: Camera) -> list[psutil.Process]:
     """The ffmpegs that send a preview."""
     found = below(state.snapshot.media_server.pid, "ffmpeg")
-    return [one for one in found if f"/camera/{camera.id}" in one.cmdline()[-1]]
+    return [one for one in found if _sends_to(one, f"/camera/{camera.id}")]
+
+
+def _sends_to(process: psutil.Process, path: str) -> bool:
+    """One that has just ended has no command line any more."""
+    try:
+        return any(argument.endswith(path) for argument in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def test_a_preview_starts_with_its_first_reader_is_small_and_ends_after_the_last(
