@@ -15,13 +15,13 @@ export const ROWS = 36;
 const RETURN_AFTER_MS = 600;
 const REMEMBER_MS = 6000;
 // A frozen source returned at least that often; without a return for so long it moves again.
-const LAPSE_MS = 2000;
+const LAPSE_MS = 3000;
 // Mean luma of a 48th of the picture: a keyframe changes it by 7 at most. Moves beyond doubt.
 const STRONG = 24;
 const BLOCK_COLUMNS = 8;
 const BLOCK_ROWS = 6;
 
-/** Feed it samples, some ten a second. Times are milliseconds of one clock. */
+/** Feed it samples, some fifteen a second. Times are milliseconds of one clock. */
 export class MotionMeter {
   /** @type {{print: string, at: number}[]} */
   #seen = [];
@@ -32,14 +32,6 @@ export class MotionMeter {
   #returnedAt = 0;
   #movedAt = 0;
   #hash = '';
-
-  /** Another session: nothing of the one before counts. @param {number} now */
-  reset(now) {
-    this.#seen = [];
-    this.#blocks = [];
-    this.#stillSince = null;
-    this.#movedAt = now;
-  }
 
   /** Changes as the picture moves; stays while it stands still. */
   get hash() {

@@ -10,7 +10,7 @@ import { StatsReader } from './stats.js';
 
 const TICK_MS = 1000;
 // Frames that are all alike for so long: said, reported, and tried against.
-export const STILL_AFTER_S = 4;
+export const STILL_AFTER_S = 3;
 const MEMORY = 'portal.ladder'; // in sessionStorage: outlives a reload, not the browser
 
 /**
@@ -44,8 +44,9 @@ export class Truth extends EventTarget {
       stalled: (reason) => ladder.stalled(reason, Date.now()),
       moving: (transport) => ladder.moving(transport, Date.now()),
     };
-    if (feed.reader) this.#onSession();
-    feed.addEventListener('session', () => this.#onSession());
+    // A new session of a frozen source shows the same picture: the eye goes on.
+    if (feed.reader) this.#reporter.onSession();
+    feed.addEventListener('session', () => this.#reporter.onSession());
     feed.addEventListener('frame', () => this.#eye.onFrame());
     this.#reporter.addEventListener('order', (event) => {
       this.#obey(/** @type {CustomEvent<string>} */ (event).detail);
@@ -66,11 +67,6 @@ export class Truth extends EventTarget {
   /** The page goes away. */
   close() {
     this.#reporter.close();
-  }
-
-  #onSession() {
-    this.#reporter.onSession();
-    this.#eye.reset();
   }
 
   async #tick() {
@@ -109,9 +105,13 @@ export class Truth extends EventTarget {
     }
   }
 
+  get #isGood() {
+    return this.#feed.moving && this.stillS < STILL_AFTER_S;
+  }
+
   /** @param {string} step */
   #obey(step) {
-    if (this.#feed.moving && this.stillS < STILL_AFTER_S) {
+    if (this.#isGood) {
       console.info(`portal: ${step} was ordered, but the picture is good`);
     } else if (step === 'session' || step === 'transport') {
       this.#ladder.ordered(step);
@@ -124,7 +124,7 @@ export class Truth extends EventTarget {
   /** Not without the daemon: it would leave a page that says "refused". @param {string} reason */
   async #reload(reason) {
     const answer = await fetch('.', { cache: 'no-store' }).catch(() => null);
-    if (!answer?.ok || this.#feed.moving) return;
+    if (!answer?.ok || this.#isGood) return;
     this.#ladder.reloading(reason, Date.now());
     location.reload();
   }

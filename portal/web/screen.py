@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 # Four reports are missing: the page hangs, or is gone.
 SILENT_AFTER_S = 4.0
 # A picture that decodes but stands still that long is not live. The page says from where on.
-STILL_AFTER_S = 4.0
+STILL_AFTER_S = 3.0
 # A report is 700 bytes; two reasons of 500 characters fit in.
 MAX_BYTES = 8 * 1024
 

@@ -170,6 +170,7 @@ async def media_server(address: str, *, told: str = "") -> AsyncIterator[PeerMed
         "MTX_RTSPTRANSPORTS": "tcp",
         "MTX_WEBRTCADDRESS": f"{address}:8889",
         "MTX_WEBRTCLOCALUDPADDRESS": f"{address}:8189",
+        "MTX_WEBRTCLOCALTCPADDRESS": f"{told or address}:8189",  # no relay is for TCP
         "MTX_WEBRTCIPSFROMINTERFACES": "no",
         "MTX_WEBRTCADDITIONALHOSTS": told or address,
     }

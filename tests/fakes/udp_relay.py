@@ -24,6 +24,7 @@ class Network:
     jitter_s: float = 0.0
     loss: float = 0.0  # 0 … 1
     reorders: bool = False
+    largest: int = 65536  # bytes; what is longer never arrives
 
 
 QUIET = Network()
@@ -38,7 +39,7 @@ class _Line:
 
     def carry(self, data: bytes, send: Callable[[bytes], None]) -> None:
         relay, network = self._relay, self._relay.network
-        if relay.random.random() < network.loss:
+        if relay.random.random() < network.loss or len(data) > network.largest:
             relay.dropped += 1
             return
         relay.carried += 1
