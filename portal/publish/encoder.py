@@ -21,6 +21,13 @@ from portal.publish.pattern import pattern_graph
 RTSP_TRANSPORT = ("-rtsp_transport", "tcp", "-pkt_size", "60000")
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "warning")
 
+# Tells the publisher, which reads ffmpeg's output, of frames that are exactly alike: a camera that
+# froze. Here, before the encoder, a camera's noise is still there. 0.1 ms a frame at 1280x720.
+STILL = (
+    "freezedetect=n=0:d=2",
+    "metadata=mode=print:key=lavfi.freezedetect.freeze_start:file='pipe\\:1':direct=1",
+)
+
 # By degrees clockwise, and whether left and right are swapped after that.
 _TURNS = {
     (0, True): "hflip",
@@ -73,6 +80,8 @@ def plan(
             source = v4l2_input(camera.device, chosen)
             delivers = chosen.in_words if chosen else ""
             filters = [*_thinned(chosen, video), _fit(camera, video), *_turned(camera)]
+    if camera.source != "pattern":
+        filters += STILL
     filters += last_filters(encoder)
     coded = ["-c:v", "copy"]
     if copied is None:
@@ -101,8 +110,9 @@ def v4l2_input(device: str, chosen: ChosenFormat | None) -> list[str]:
     """The device as ffmpeg opens it."""
     argv = ["-flags", "low_delay"]
     if chosen is not None and chosen.pixel_format == "H264":
-        # One packet tells all: ffmpeg would read 36 to learn of B-frames, 2.4 s at 15 fps.
-        argv += ["-probesize", "32"]
+        # ffmpeg would read 36 pictures to learn of B-frames, 2.4 s at 15 fps. Before it has decoded
+        # seven it knows of no time to start from, and sends the second one hours after the first.
+        argv += ["-analyzeduration", str(round(10 / (chosen.rate or 30) * 1e6))]
     else:
         # Drops what was read to learn about the stream: of H.264 that is the first keyframe.
         argv += ["-fflags", "nobuffer"]

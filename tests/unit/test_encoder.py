@@ -230,7 +230,10 @@ def test_a_cameras_own_h264_is_copied_without_touching_a_pixel() -> None:
     copied = copyable_format(camera, WANTED)
     assert copied is not None
     made = planned(camera, copied=copied)
-    assert before_input([*made.argv])["-input_format"] == "h264"
+    asked = before_input([*made.argv])
+    assert asked["-input_format"] == "h264"
+    assert asked["-analyzeduration"] == "333333"  # ten pictures
+    assert "-fflags" not in asked  # the first keyframe would be dropped
     assert options([*made.argv])["-c:v"] == "copy"
     assert not {"-vf", "-g", "-pix_fmt"} & {*made.argv}
     assert (made.delivers, made.encoder) == ("H264 1280x720, 30 fps", "copy")
