@@ -176,9 +176,12 @@ class Kiosk:
             if watching.done():
                 return watching.result()
             if compositor is not None:
+                # The browser ends with its compositor, which may be hanging in its own end.
                 await asyncio.wait(ends[:1], timeout=0.2)
                 if ends[0].done():
                     return await self._watchdog.take(Trouble.COMPOSITOR_ENDED, ends[0].result())
+                if not await compositor.answers(within_s=_COMPOSITOR_ANSWER_S):
+                    return await self._watchdog.take(Trouble.COMPOSITOR_ENDED)
             elif browser_end.result().endswith("(0)"):
                 _LOG.info("the window was closed")
                 return None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -63,11 +65,20 @@ async def test_the_remote_picture_fills_the_screen_to_its_corners(
         screen(tv, config, setup.mode, turned=setup.turned) as kiosk,
     ):
         print(f"{setup}: picture after {await kiosk.until_live():.1f} s")
+        assert all(_is_sandboxed(renderer) for renderer in kiosk.chromium("renderer"))
         # Stamps are white at the very corners, once the title is gone: not a pixel of another
         # thing is around the picture.
         async with asyncio.timeout(30):
             while not _has_white_corners(await kiosk.picture()):  # noqa: ASYNC110 - a screen tells no event
                 await asyncio.sleep(0.2)
+
+
+def _is_sandboxed(process: psutil.Process) -> bool:
+    """Its system calls are filtered, and it sees no other process: Chromium's whole sandbox."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    is_filtered = re.search(r"^Seccomp:\s+2$", status, re.MULTILINE) is not None
+    pids = re.search(r"^NSpid:\s+(.*)$", status, re.MULTILINE)
+    return is_filtered and pids is not None and len(pids[1].split()) > 1
 
 
 def _has_white_corners(picture: Image.Image) -> bool:

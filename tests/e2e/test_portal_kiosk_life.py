@@ -12,10 +12,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from aiohttp import web
 
 from bench.source import Mode
+from portal.model import SiteStatus, Snapshot
 from portal.process import ChildProcess
-from tests.e2e.kiosk_box import kiosk_box
+from portal.state import StateBoard
+from portal.web.events import EventStreams
+from tests.e2e.kiosk_box import KioskBox, kiosk_box, serving
 from tests.e2e.ordinary_user import OrdinaryUser, ordinary_user
 from tests.e2e.screen_box import FPS, daemon, kiosk_config, other_site, screen
 from tests.e2e.television import television
@@ -81,6 +85,34 @@ async def test_a_screen_that_is_not_wanted_is_black_and_the_daemon_orders_restar
         await asyncio.to_thread(psutil.wait_procs, [compositor], 15)
         await kiosk.until_said("the screen shows the page", after=len(kiosk.lines))
         await kiosk.until_lit()
+
+
+async def test_a_white_page_is_loaded_again_until_it_is_ours(
+    loopback: str, other_loopback: str, user: OrdinaryUser
+) -> None:
+    asked = 0
+
+    async def page(_request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        ours = "<html data-state=live><body style='background:#00ff00'>"
+        return web.Response(text=ours if asked > 1 else "<html>", content_type="text/html")
+
+    board = StateBoard(Snapshot(site=SiteStatus(name="a", title="A", version="1", started_at=0)))
+    events = EventStreams(board)
+    app = web.Application()
+    app.router.add_get("/kiosk/", page)
+    app.router.add_get("/events", events.handle)
+    app.on_shutdown.append(events.close)
+    config = kiosk_config(user, loopback, other_loopback)
+    async with (
+        serving(KioskBox(loopback, board, app)),
+        television(user, 1280, 720) as tv,
+        screen(tv, config, _MODE) as kiosk,
+    ):
+        await kiosk.until_said("the page is not ours (load the page, number 1)")
+        await kiosk.until_said("the screen shows the page")
+        await kiosk.until_color((0, 255, 0))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
