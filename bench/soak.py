@@ -74,7 +74,7 @@ async def _happen(sites: World, number: int) -> None:
         case 0:
             await sites.dublin.signal("ffmpeg", signal.SIGKILL)
         case 1:
-            await sites.screen.renew()
+            await sites.page.renew()
         case _:
             with sites.new_york.machine.dropping(""):
                 await asyncio.sleep(2)
@@ -89,7 +89,7 @@ def _watched(sites: World) -> dict[str, psutil.Process]:
     for box, kinds in boxes:
         for kind in kinds:
             found[f"{box.name}: {kind}"] = box.process(kind)
-    found["page (renderer)"] = sites.screen.renderer()
+    found["page (renderer)"] = sites.page.renderer()
     return found
 
 

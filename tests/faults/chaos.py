@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from tests.faults.kinds import ALL, Fault
+from tests.faults.kinds import ALL, SCREEN, Fault
 from tests.faults.leaks import descriptors, nothing_leaked
 from tests.faults.world import World, world
 
@@ -27,6 +27,7 @@ _GIVE_UP_S = 120.0
 # What a fault may take on a machine that also runs the other site, the screen and this program.
 _SLACK_S = 1.0
 _LIVE_SHARE = 0.95
+KINDS = (*ALL, *SCREEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def order(seed: int) -> list[Fault]:
     dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
     faults: list[Fault] = []
     for _ in range(200):
-        faults += dice.sample(ALL, len(ALL))
+        faults += dice.sample(KINDS, len(KINDS))
     return faults
 
 
@@ -75,7 +76,7 @@ async def run(seed: int, minutes: float) -> Outcome:
     blows: list[Blow] = []
     windows: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory(prefix="portal-chaos-") as folder:
-        async with world(Path(folder)) as sites:
+        async with world(Path(folder), kiosk=True) as sites:
             open_before = descriptors(sites)
             began = time.time()
             faults = iter(order(seed))

@@ -64,6 +64,15 @@ def _cut(seconds: float) -> Fault:
     )
 
 
+def _of_screen(process: str, number: signal.Signals) -> Harm:
+    async def harm(world: World) -> float:
+        began = time.time()
+        await world.kiosk.signal(process, number)
+        return began
+
+    return harm
+
+
 _KILL, _STOP = signal.SIGKILL, signal.SIGSTOP
 
 PROCESSES = (
@@ -107,5 +116,17 @@ SOURCE = (Fault("camera frozen while ffmpeg lives", _freeze, 5.0, lasts_s=5.0),)
 SITES = (Fault("the camera's site rebooted", _reboot, 10.0, lasts_s=5.0),)
 
 LONG_CUTS = (_cut(60), _cut(600))
+
+# Of a world with `portal kiosk`. What hangs is told from what is busy by patience.
+SCREEN = (
+    Fault("renderer killed", _of_screen("renderer", _KILL), 6.0),
+    Fault("renderer stopped", _of_screen("renderer", _STOP), 20.0),
+    Fault("GPU process killed", _of_screen("gpu-process", _KILL), 6.0),
+    Fault("GPU process stopped", _of_screen("gpu-process", _STOP), 25.0),
+    Fault("browser killed", _of_screen("browser", _KILL), 6.0),
+    Fault("browser stopped", _of_screen("browser", _STOP), 30.0),
+    Fault("compositor killed", _of_screen("compositor", _KILL), 10.0),
+    Fault("compositor stopped", _of_screen("compositor", _STOP), 30.0),
+)
 
 ALL = (*PROCESSES, *NETWORK, *SOURCE, *SITES)

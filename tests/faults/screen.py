@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import shlex
 import shutil
-import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -19,30 +17,19 @@ from bench.measure import age_ms
 from portal.kiosk import chromium_flags
 from tests.e2e.conftest import HEADLESS
 from tests.faults.network import Machine
+from tests.faults.watching import POLL_S, Frame, Watching
 
 _PROBE = Path(__file__).parents[2] / "bench" / "page_probe.js"
-# A picture that stands longer than this was interrupted; one that is older is no window.
-GAP_S = 0.5
-STALE_S = 1.5
-# So long without an interruption, and it is back.
-STEADY_S = 2.0
-_POLL_S = 0.1
+# The page tells each frame: half a second is seven of them.
+_GAP_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """`at`: when the screen presented it; `age_s`: since the camera saw it, None if unreadable."""
-
-    at: float
-    age_s: float | None
-
-
-class Screen:
+class Screen(Watching):
     """Collects frames, over reloads of the page."""
 
     def __init__(self, page: Page) -> None:
+        super().__init__(gap_s=_GAP_S)
         self.page = page
-        self.frames: list[Frame] = []
         self.loads = 0
         self._origin = 0.0
         self._taken = 0
@@ -52,7 +39,7 @@ class Screen:
         while True:
             with contextlib.suppress(BrowserError):  # between two pages
                 await self._take()
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(POLL_S)
 
     async def _take(self) -> None:
         found = await self.page.evaluate(
@@ -73,40 +60,6 @@ class Screen:
             wall_ms = self._origin + presented
             age = age_ms(wall_ms, stamp) / 1000 if stamp >= 0 else None
             self.frames.append(Frame(wall_ms / 1000, age))
-
-    @property
-    def state(self) -> str:
-        """When and what it last showed, for a failed test."""
-        last = self.frames[-1] if self.frames else None
-        return f"{len(self.frames)} frames, last {time.time() - last.at:.1f} s ago" if last else "-"
-
-    def interruptions(self, since: float) -> list[tuple[float, float]]:
-        """(from, to) of each time without a live picture after `since`; the last may go on."""
-        found = []
-        last = max((frame.at for frame in self.frames if frame.at <= since), default=since)
-        for frame in self.frames:
-            if frame.at <= since or frame.age_s is None or frame.age_s > STALE_S:
-                continue
-            if frame.at - last > GAP_S:
-                found.append((last, frame.at))
-            last = frame.at
-        if time.time() - last > GAP_S + 2 * _POLL_S:
-            found.append((last, time.time()))
-        return found
-
-    async def until_live(self, since: float, *, within_s: float) -> float:
-        """Seconds from `since` to the end of the last interruption, 0 where there was none. Waits
-        until the picture is steady. Raises `AssertionError`."""
-        while True:
-            await asyncio.sleep(_POLL_S)
-            now = time.time()
-            gaps = self.interruptions(since)
-            ended = gaps[-1][1] if gaps else since
-            if now - ended >= STEADY_S and now - since >= STEADY_S:
-                return max(0.0, ended - since) if gaps else 0.0
-            if now - since > within_s:
-                says = await self.says()
-                raise AssertionError(f"no steady picture within {within_s} s: {says}; {self.state}")
 
     async def renew(self) -> None:
         """End the media session under the page, which makes a new one when the picture stalls."""

@@ -17,6 +17,7 @@ import psutil
 from bench.source import Mode, ffmpeg_input
 from portal.process import ChildProcess
 from tests.faults.box import Box
+from tests.faults.kiosk_screen import KioskScreen, kiosk_screen
 from tests.faults.network import network
 from tests.faults.screen import Screen, screen
 
@@ -29,8 +30,20 @@ class World:
 
     dublin: Box
     new_york: Box
-    screen: Screen
+    screen: Screen | KioskScreen
     camera: ChildProcess
+
+    @property
+    def page(self) -> Screen:
+        """Of a world without `kiosk`."""
+        assert isinstance(self.screen, Screen)
+        return self.screen
+
+    @property
+    def kiosk(self) -> KioskScreen:
+        """Of a world with one."""
+        assert isinstance(self.screen, KioskScreen)
+        return self.screen
 
     def freeze_camera(self) -> None:
         """Its firmware hangs: the same picture until it is opened again."""
@@ -44,10 +57,14 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(
-    folder: Path, *, found_by: Literal["address", "name", "zeroconf"] = "address"
+    folder: Path,
+    *,
+    found_by: Literal["address", "name", "zeroconf"] = "address",
+    kiosk: bool = False,
 ) -> AsyncIterator[World]:
     """The picture is live when this yields. `found_by`: how each site knows where the other is;
-    "name" is one in the machines' hosts file."""
+    "name" is one in the machines' hosts file. With `kiosk` the screen is a compositor with
+    `portal kiosk` on it, else the page in a browser that tells each frame."""
     with network() as (one, two):
         async with contextlib.AsyncExitStack() as stack:
             if found_by == "name":
@@ -82,7 +99,9 @@ async def world(
             )
             await stack.enter_async_context(dublin.running())
             await stack.enter_async_context(new_york.running())
-            shown = await stack.enter_async_context(screen(two, folder))
+            shown: Screen | KioskScreen = await stack.enter_async_context(
+                kiosk_screen(two, MODE) if kiosk else screen(two, folder)
+            )
             whole = World(dublin, new_york, shown, camera)
             try:
                 await shown.until_live(time.time(), within_s=60)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.chaos import live_share, order
-from tests.faults.kinds import ALL
+from tests.faults.chaos import KINDS, live_share, order
 
 
 def test_a_seed_names_the_order_and_each_fault_comes_before_any_comes_again() -> None:
     assert order(1)[:50] == order(1)[:50] != order(2)[:50]
-    assert {fault.name for fault in order(3)[: len(ALL)]} == {fault.name for fault in ALL}
+    assert {fault.name for fault in order(3)[: len(KINDS)]} == {fault.name for fault in KINDS}
 
 
 @pytest.mark.parametrize(
