@@ -30,7 +30,7 @@ const ORDERED_RELOAD_EVERY_MS = 30_000;
 const STEADY_MS = 60_000;
 
 // A picture that stands still may do so rightly: a new session is tried once, then ever less often.
-const STILL_MS = 3000;
+const STILL_MS = 2000;
 const STILL_AGAIN_MS = 300_000;
 const STILL_SELDOM_MS = 3_600_000;
 

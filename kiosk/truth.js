@@ -10,7 +10,7 @@ import { StatsReader } from './stats.js';
 
 const TICK_MS = 1000;
 // Frames that are all alike for so long: said, reported, and tried against.
-export const STILL_AFTER_S = 3;
+export const STILL_AFTER_S = 2;
 const MEMORY = 'portal.ladder'; // in sessionStorage: outlives a reload, not the browser
 
 /**

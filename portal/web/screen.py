@@ -26,8 +26,9 @@ log = logging.getLogger(__name__)
 
 # Four reports are missing: the page hangs, or is gone.
 SILENT_AFTER_S = 4.0
-# A picture that decodes but stands still that long is not live. The page says from where on.
-STILL_AFTER_S = 3.0
+# A picture that decodes but stands still that long is not live. The page counts from where it is
+# sure of it, which takes it 1 to 3 s (kiosk/motion.js).
+STILL_AFTER_S = 2.0
 # A report is 700 bytes; two reasons of 500 characters fit in.
 MAX_BYTES = 8 * 1024
 

@@ -133,7 +133,7 @@ async def until_steady(box: KioskBox) -> None:
             if report is not None and report.state == "live":
                 hashes.add(report.picture)
                 assert report.moved_s is not None
-                assert report.moved_s < 2, "noise is taken for a still"
+                assert report.moved_s == 0, "noise is taken for a still"
             await box.board.wait_for(lambda now, old=report: now.screen.report != old)  # type: ignore[misc]
 
 

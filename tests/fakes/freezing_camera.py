@@ -33,22 +33,25 @@ class FreezingCamera:
         self.frozen = threading.Event()
         self._pipe = pipe
         self._closing = threading.Event()
-        random = np.random.default_rng(1)
+        self._random = np.random.default_rng(1)
         across, down = np.meshgrid(np.linspace(0, 1, WIDTH), np.linspace(0, 1, HEIGHT))
-        scene = 128 + 60 * np.sin(9 * across) * np.cos(5 * down)
-        self._frames = [
-            np.clip(scene + random.normal(0, noise, scene.shape), 0, 255).astype(np.uint8).tobytes()
-            for _ in range(53)  # prime: no rhythm of the encoder's meets it
-        ]
+        self._scene = (128 + 60 * np.sin(9 * across) * np.cos(5 * down)).astype(np.int16)
+        self._noise = self._random.normal(0, noise, 4 * WIDTH * HEIGHT).astype(np.int16)
+
+    def _look(self) -> bytes:
+        """Never the same one twice."""
+        at = self._random.integers(3 * WIDTH * HEIGHT)
+        noise = self._noise[at : at + WIDTH * HEIGHT].reshape(HEIGHT, WIDTH)
+        return (self._scene + noise).astype(np.uint8).tobytes()
 
     def film(self) -> None:
         """Until ffmpeg has gone."""
         with contextlib.suppress(BrokenPipeError), self._pipe.open("wb", buffering=0) as pipe:
-            frame, began, sent = 0, time.monotonic(), 0
+            frame, began, sent = self._look(), time.monotonic(), 0
             while not self._closing.is_set():
                 if not self.frozen.is_set():
-                    frame = sent % len(self._frames)
-                data = memoryview(self._frames[frame])
+                    frame = self._look()
+                data = memoryview(frame)
                 while data:
                     data = data[pipe.write(data) :]
                 sent += 1

@@ -42,8 +42,8 @@ def board() -> StateBoard:
     [
         (report(), ScreenState.LIVE),
         (report(moved_s=None), ScreenState.LIVE),
-        (report(moved_s=2.9), ScreenState.LIVE),
-        (report(moved_s=3.0), ScreenState.CONNECTED),
+        (report(moved_s=1.9), ScreenState.LIVE),
+        (report(moved_s=2.0), ScreenState.CONNECTED),
         (report(fps=0), ScreenState.CONNECTED),
         (report(state="connecting"), ScreenState.CONNECTED),
         (report(state="connecting", transport=""), ScreenState.WAITING),

@@ -19,7 +19,6 @@ export interface Snapshot {
   microphone: "off" | "muted" | "on";
   display_on: boolean;
   quiet_until: number;
-  screen: { state: "absent" | "waiting" | "connected" | "live"; seen_at: number; since: number };
   heals: { step: HealStep; count: number; reason: string; at: number }[];
   media_server: {
     state: "starting" | "ready" | "down"; version: string; pid: number;
@@ -41,6 +40,14 @@ export interface Snapshot {
   picture: {
     state: "unknown" | "live" | "stalled" | "absent" | "paused";
     fps: number; width: number; height: number; detail: string; checked_at: number;
+  };
+  screen: {
+    state: "absent" | "waiting" | "connected" | "live";
+    report: {
+      fps: number; width: number; height: number; freezes: number; reason: string; transport: string;
+      packets_lost: number; packets_received: number; age_s: number | null; moved_s: number | null;
+    } | null;
+    seen_at: number; since: number;
   };
   faults: { key: string; message: string; remedy: string }[];
 }

@@ -11,6 +11,7 @@ export function describe(snapshot, now) {
     cards: [
       cameraCard(snapshot, now),
       otherCard(snapshot, there, now),
+      screenCard(snapshot, there, now),
       serverCard(snapshot, now),
       healingCard(snapshot, there, now),
       boxCard(snapshot, now),
@@ -176,6 +177,33 @@ function otherCard({ link, site }, there, now) {
   if (link.others.length) list.push(`Also seen: ${link.others.map((peer) => peer.title || peer.name).join(", ")}`);
   const text = link.detail || (link.state === "up" && link.remote?.detail) || (link.state === "searching" ? "Switch the other box on, in this network, or give this one its address." : "");
   return { key: "other", name: "Other site", tone, state, text, list };
+}
+
+/** @param {Snapshot} snapshot @param {string} there @param {number} now @returns {Card} */
+function screenCard({ screen }, there, now) {
+  const { report } = screen;
+  /** @type {Record<typeof screen.state, [Tone, string]>} */
+  const states = {
+    absent: screen.seen_at ? ["bad", "Its page is gone"] : ["rest", "Not in use"],
+    waiting: ["wait", "No picture"],
+    connected: ["wait", "Connected, but not live"],
+    live: ["good", `Shows ${there}`],
+  };
+  const [tone, state] = states[screen.state];
+  const list = [];
+  if (screen.since) list.push(`So for ${duration(now - screen.since)}`);
+  if (report?.fps) {
+    list.push(`${report.width}\u00a0×\u00a0${report.height}, ${Math.round(report.fps)} a second, by ${report.transport.toUpperCase()}`);
+  }
+  if (report?.age_s != null) list.push(`About ${milliseconds(report.age_s)} behind, without the camera's own delay`);
+  if (report && report.moved_s !== null && report.moved_s >= 2) list.push(`Nothing has moved for ${duration(report.moved_s)}`);
+  if (report?.packets_lost) {
+    const share = (100 * report.packets_lost) / (report.packets_lost + report.packets_received);
+    list.push(`${share < 0.1 ? "Under 0.1" : share.toFixed(1)} % of its packets were lost`);
+  }
+  if (report?.freezes) list.push(`${report.freezes} ${report.freezes === 1 ? "freeze" : "freezes"} since the page was loaded`);
+  const text = screen.state === "absent" && !screen.seen_at ? "No screen shows the other site's picture here." : report?.reason ?? "";
+  return { key: "screen", name: "Screen", tone, state, text, list };
 }
 
 /** @param {Snapshot} snapshot @param {number} now @returns {Card} */
