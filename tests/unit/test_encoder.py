@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from portal.config import VideoSection
 from portal.model import Camera, CameraFormat
 from portal.publish.codecs import BY_SETTING, Encoder, x264_effort
-from portal.publish.encoder import Plan, encoder_argv, plan
+from portal.publish.encoder import STILL, Plan, encoder_argv, plan
 from portal.publish.formats import choose_format, copyable_format
 
 URL = "rtsp://127.0.0.1:8554/cam"
@@ -215,13 +215,13 @@ def test_a_camera_mounted_on_its_side_is_asked_for_the_size_before_the_turn() ->
     turned = msgspec.structs.replace(usb(*C920), rotate=90)
     argv = argv_of(turned, portrait)
     assert before_input(argv)["-video_size"] == "1280x720"
-    assert options(argv)["-vf"].endswith(",format=yuv420p,transpose=clock")
+    assert options(argv)["-vf"].endswith(f",format=yuv420p,transpose=clock,{','.join(STILL)}")
     assert planned(turned, portrait).note == ""
 
 
 def test_only_what_is_asked_for_is_turned() -> None:
     for camera in (usb(*C920), Camera(id="f", name="f", source="ffmpeg", input=("-i", "x"))):
-        assert options(argv_of(camera))["-vf"].endswith("format=yuv420p")
+        assert options(argv_of(camera))["-vf"].endswith(f"format=yuv420p,{','.join(STILL)}")
     assert "-vf" not in argv_of(Camera(id="p", name="p", source="pattern"))
 
 
