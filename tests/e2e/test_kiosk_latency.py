@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from playwright.async_api import Browser, Page
@@ -76,9 +77,21 @@ async def test_a_persons_choice_of_latency_wins_over_measurements(
         await page.close()
 
 
-async def buffered_ms(page: Page) -> float:
-    """What the jitter buffer took in the last second, by the browser's own figures."""
-    ms: float = await page.evaluate(
+@dataclass(frozen=True, slots=True)
+class Buffered:
+    """What the jitter buffer did in the last second, by the browser's own figures.
+
+    Of a target of N ms Chromium keeps 10 for the display and about 1 for decoding: measured, 60
+    aims at 49, 80 at 69, 120 at 109. `waited_ms` is less by what frames come later than their
+    timestamps foretell: 1 ms on a quiet machine, 7 to 11 on a busy one.
+    """
+
+    waited_ms: float
+    aimed_ms: float
+
+
+async def buffered(page: Page) -> Buffered:
+    figures: list[float] = await page.evaluate(
         """async () => {
             const read = async () => {
                 for (const entry of (await window.peer.getStats()).values())
@@ -87,16 +100,17 @@ async def buffered_ms(page: Page) -> float:
             const before = await read();
             await new Promise((done) => setTimeout(done, 1000));
             const after = await read();
-            return 1000 * (after.jitterBufferDelay - before.jitterBufferDelay) /
+            const mean = (name) => 1000 * (after[name] - before[name]) /
                 (after.jitterBufferEmittedCount - before.jitterBufferEmittedCount);
+            return [mean('jitterBufferDelay'), mean('jitterBufferTargetDelay')];
         }"""
     )
-    return ms
+    return Buffered(*figures)
 
 
-async def until_buffered(page: Page, is_right: Callable[[float], bool]) -> None:
+async def until_buffered(page: Page, is_right: Callable[[Buffered], bool]) -> None:
     async with asyncio.timeout(20):
-        while not is_right(await buffered_ms(page)):
+        while not is_right(await buffered(page)):
             pass
 
 
@@ -125,15 +139,15 @@ async def test_frames_wait_in_a_buffer_only_where_the_network_is_rough(
         await page.goto(box.url, wait_until="commit")
         await until_state(page, "live", within_s=20)
         assert relay.carried > 0, "the media runs through the relay"
-        await until_buffered(page, lambda ms: ms < 10)
+        await until_buffered(page, lambda it: it.waited_ms < 10)
         box.change_site(latency="smooth")
-        await until_buffered(page, lambda ms: ms > 12)
+        await until_buffered(page, lambda it: it.aimed_ms > 27 and it.waited_ms > 12)
         box.change_site(latency="lowest")
-        await until_buffered(page, lambda ms: ms < 10)
+        await until_buffered(page, lambda it: it.waited_ms < 10)
 
         box.change_site(latency="auto")
         relay.network = Network(delay_s=0.02, jitter_s=0.12)
         await page.wait_for_selector(":root[data-latency=smooth]", timeout=20_000)
         relay.network = QUIET
-        await until_buffered(page, lambda ms: ms > 60)
+        await until_buffered(page, lambda it: it.waited_ms > 60)
         await page.close()
