@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,7 +183,12 @@ def _kind(process: psutil.Process) -> str:
 
 @asynccontextmanager
 async def screen(
-    tv: Television, config: Path, mode: Mode, *arguments: str, turned: int = 0, **env: str
+    tv: Television,
+    config: Path,
+    mode: Mode,
+    *arguments: str,
+    turned: int = 0,
+    env: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Screen]:
     lines: list[str] = []
     timed: list[str] = []
@@ -199,7 +204,7 @@ async def screen(
             *(sys.executable, "-m", "portal", "-v", "kiosk", "--config", str(config), *arguments),
         ],
         name="kiosk",
-        env={**tv.env, **env},
+        env={**tv.env, **(env or {})},
         on_line=hear,
     )
     try:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +143,34 @@ async def test_nothing_outlives_the_kiosk(
             await kiosk.stop()
         if number is signal.SIGTERM:
             assert not list(user.home.glob("portal-*")), "its folders in memory are gone"
+
+
+async def test_systemd_hears_that_the_screen_is_ready_alive_and_ending(
+    loopback: str, other_loopback: str, user: OrdinaryUser
+) -> None:
+    config = kiosk_config(user, loopback, other_loopback)
+    heard: list[str] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        path = user.home / "notify"
+        systemd.bind(str(path))
+        path.chmod(0o666)
+        systemd.setblocking(False)
+        told = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "1000000"}
+        async with (
+            television(user, 1280, 720) as tv,
+            kiosk_box(loopback),
+            screen(tv, config, _MODE, env=told) as kiosk,
+        ):
+            await kiosk.until_said("the screen shows the page")
+            async with asyncio.timeout(20):
+                while not {"READY=1", "WATCHDOG=1"} <= set(heard) or not any(
+                    line.startswith("STATUS=the screen shows the page") for line in heard
+                ):
+                    heard.append(
+                        (await asyncio.get_running_loop().sock_recv(systemd, 500)).decode()
+                    )
+        while "STOPPING=1" not in heard:
+            heard.append((await asyncio.get_running_loop().sock_recv(systemd, 500)).decode())
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be refused as root")
