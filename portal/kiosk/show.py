@@ -52,7 +52,7 @@ class Kiosk:
         self._section = config.kiosk
         self._browser_path = find_browser(config.kiosk.browser)
         self._compositor = None if windowed else Compositor(config.kiosk)
-        page = url or config.kiosk_url
+        page = url or f"{config.kiosk_url}?screen"
         self._events = urljoin(page, "/events")
         self._followed = Followed()
         self._ladder = Ladder()
