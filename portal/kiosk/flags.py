@@ -52,7 +52,7 @@ _UNWANTED_FEATURES = (
     "GlobalMediaControls",
     "OverscrollHistoryNavigation",
 )
-# Chromium looks whether the driver can before it believes in them.
+# Chromium's own list of bad drivers stays in force, and it decodes by itself where they fail.
 _HARDWARE_DECODING = ("AcceleratedVideoDecodeLinuxGL", "VaapiVideoDecoder")
 _GPU = Path("/dev/dri")
 
@@ -80,7 +80,6 @@ def screen_flags(
     ]
     if gpu:
         flags.append(f"--enable-features={','.join(_HARDWARE_DECODING)}")
-        flags.append("--ignore-gpu-blocklist")  # Raspberry Pi's decoder stands on it
     flags.append(f"--ozone-platform={platform}")
     if is_kiosk:
         flags.append("--kiosk")
