@@ -24,6 +24,12 @@ HEALTHY_AFTER_S = 2.0  # of sending
 FIRST_FRAME_S = 10.0  # unless told otherwise: a network camera may take long to answer
 DEVICE_EVERY_S = 0.1  # a look for one that is gone: a stat
 STALLED_S = 3.0
+# Frames exactly alike for 2 s: see STILL in encoder.py. A camera's frames never are, but those of a
+# still scene without noise, which a restart does not change. So one in vain is not soon repeated.
+STILL_TOLD = b"lavfi.freezedetect.freeze_start="
+THAW_VERDICT_S = 8.0  # a camera may take 3 s to start and to find its exposure
+THAW_PAUSE_S = 10.0
+THAW_PAUSE_CAP_S = 3600.0
 STOP_GRACE_S = 0.6  # MediaMTX waits for us when it ends a path
 KEEP_LINES = 12
 
@@ -35,6 +41,33 @@ PASSWORD = "PORTAL_PUBLISH_PASSWORD"  # noqa: S105 - its name
 PROGRESS = ["-progress", "pipe:1", "-stats_period", "0.25", "-nostats"]
 
 
+class Thaw:
+    """Whether a picture that stands still is worth a restart of ffmpeg."""
+
+    def __init__(self) -> None:
+        self._thawed = False  # this ffmpeg was started because the one before stood still
+        self._pause_s = THAW_PAUSE_S
+        self._next_at = 0.0
+
+    def wants(self, started: float, now: float) -> bool:
+        """Asked once for each time that the picture comes to stand."""
+        if self._thawed and now - started < THAW_VERDICT_S:
+            self._thawed = False
+            self._pause_s = min(THAW_PAUSE_CAP_S, self._pause_s * 10)
+            self._next_at = now + self._pause_s
+            return False
+        if now < self._next_at:
+            return False
+        if self._thawed:
+            self._pause_s = THAW_PAUSE_S
+        self._thawed = True
+        return True
+
+    def other_end(self) -> None:
+        """ffmpeg ended for another reason."""
+        self._thawed = False
+
+
 class Ffmpeg:
     """One run of it."""
 
@@ -43,6 +76,7 @@ class Ffmpeg:
         self._password = password or "$" + PASSWORD  # an empty one would be found everywhere
         self.started = self.moved = time.monotonic()
         self.first_frame = 0.0
+        self.is_still = False
         self.frames = self._first_frames = 0
         self.lines: list[str] = []
         self._rest = self._counts = b""
@@ -88,11 +122,13 @@ class Ffmpeg:
         return (self.frames - self._first_frames) / seconds if seconds > 0 else 0.0
 
     def read_progress(self) -> bool:
-        """Count frames. False at the end."""
+        """Count frames, and hear whether they stand still. False at the end."""
         data = _read(self.progress)
+        self.is_still = bool(data) and STILL_TOLD in (data or b"")
         if data and not self._counts:  # sound has no frames: there it is microseconds
-            self._counts = b"frame=" if b"frame=" in data else b"out_time_us="
-        found = data.rfind(self._counts) if data else -1
+            kinds = (b"frame=", b"out_time_us=")
+            self._counts = next((kind for kind in kinds if kind in data), b"")
+        found = data.rfind(self._counts) if data and self._counts else -1
         start = found + len(self._counts)
         frames = data[start:].split(b"\n", 1)[0].strip() if data and found >= 0 else b""
         if frames.isdigit() and int(frames) > self.frames:
@@ -149,6 +185,7 @@ class Publisher:
         self._failures = 0
         self._told = self._state = self._why = ""
         self._said: list[str] = []
+        self._thaw = Thaw()
         self._stopping = False
         self._wakeup, wakeup_in = os.pipe()
         os.set_blocking(wakeup_in, False)
@@ -231,9 +268,14 @@ class Publisher:
                 if not ffmpeg.read_progress():
                     poll.unregister(ffmpeg.progress)
                 self._tell_progress(ffmpeg)
+                if ffmpeg.is_still and self._thaw.wants(ffmpeg.started, time.monotonic()):
+                    ffmpeg.end(STOP_GRACE_S)
+                    return "the same frame for 2 s"
             if ffmpeg.pidfd in ready:
+                self._thaw.other_end()
                 return f"ffmpeg ended: {ffmpeg.end(0)}"
             if time.monotonic() > ffmpeg.deadline:
+                self._thaw.other_end()
                 ffmpeg.end(0)
                 waited = STALLED_S if ffmpeg.frames else ffmpeg.first_frame_s
                 return f"no new frame for {waited:.0f} s"

@@ -156,15 +156,31 @@ async def site(folder: Path, text: str) -> AsyncIterator[asyncio.subprocess.Proc
         yield process
 
 
+# An ffmpeg whose publisher does not hear of frames that are alike, as when it copies H.264.
+_DEAF = """#!/bin/sh
+for word do
+    shift
+    set -- "$@" "$(printf %s "$word" | sed 's/,freezedetect=.*:direct=1//')"
+done
+exec ffmpeg "$@"
+"""
+
+
+@pytest.mark.parametrize("seen_by", ["its publisher", "the other site"])
 async def test_a_camera_that_freezes_is_started_again_by_who_sees_it(
-    tmp_path: Path, loopback: str, other_loopback: str
+    tmp_path: Path, loopback: str, other_loopback: str, seen_by: str
 ) -> None:
+    deaf = tmp_path / "ffmpeg"
+    deaf.write_text(_DEAF)
+    deaf.chmod(0o755)
     names = {"name": "dublin", "peer": "new-york"}
     addresses = {"address": loopback, "peer_address": other_loopback}
     dublin = _CONFIG.format(**names, **addresses)
     new_york = _CONFIG.format(
         name="new-york", peer="dublin", address=other_loopback, peer_address=loopback
     )
+    if seen_by == "the other site":
+        dublin = dublin.replace("[video]", f'[video]\n    ffmpeg = "{deaf}"')
     took = []
     async with (
         camera(tmp_path) as (sensor, section),
@@ -181,8 +197,7 @@ async def test_a_camera_that_freezes_is_started_again_by_who_sees_it(
                 took.append(await page.until_back() - began)
             state = await until_state(other_loopback, {"link": "up"})
     print("seconds until a frozen camera moves again:", [round(one, 2) for one in sorted(took)])
-    (heal,) = state["heals"]
-    assert (heal["step"], heal["count"]) == ("peer-publisher", ROUNDS)
-    assert "the same picture for 2 s" in heal["reason"]
+    heals = [(heal["step"], heal["count"]) for heal in state["heals"]]
+    assert heals == ([] if seen_by == "its publisher" else [("peer-publisher", ROUNDS)])
     assert set(page.steps) == {""}  # the page was left alone
     assert min(took) < WITHIN_S
