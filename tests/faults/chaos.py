@@ -118,13 +118,25 @@ def live_share(
     windows: list[tuple[float, float]],
     interruptions: list[tuple[float, float]],
 ) -> float:
-    """Of the time outside `windows`, the part without interruption. The windows do not overlap."""
+    """Of the time outside `windows`, the part without interruption. A window that is not needed to
+    its end may reach into the next."""
+    windows = _united(windows)
     outside = whole[1] - whole[0] - sum(_overlap(whole, window) for window in windows)
     dark = sum(
         _overlap(whole, gap) - sum(_overlap(gap, window) for window in windows)
         for gap in interruptions
     )
     return 1 - dark / outside if outside > 0 else 1.0
+
+
+def _united(windows: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    united: list[tuple[float, float]] = []
+    for start, end in sorted(windows):
+        if united and start <= united[-1][1]:
+            united[-1] = (united[-1][0], max(end, united[-1][1]))
+        else:
+            united.append((start, end))
+    return united
 
 
 def _overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
