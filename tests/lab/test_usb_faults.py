@@ -10,7 +10,7 @@ import pytest
 
 from tests.lab.guest_site import ANY_USB_CAMERA, GuestSite
 from tests.lab.holdings import holdings
-from tests.lab.sights import camera_state, until_seen
+from tests.lab.sights import camera_state, until_seen, until_true
 from tests.lab.uvc.camera import UsbCamera, plugged
 
 pytestmark = pytest.mark.timeout(500)
@@ -94,6 +94,18 @@ async def test_a_camera_that_falls_silent_while_it_is_watched_is_back_when_it_sp
         await site.until("not live", lambda now: not is_live(now), within_s=30)
         camera.is_silent = False
         await until_seen(site.whep, camera.bars, within_s=TOLD_S)
+
+
+async def test_a_camera_that_freezes_is_opened_anew(site: GuestSite) -> None:
+    async with plugged(UsbCamera(), site.address) as camera:
+        await until_seen(site.whep, camera.bars, within_s=LIVE_S)
+        camera.is_frozen = True
+
+        async def moves() -> bool:
+            return not camera.is_frozen
+
+        await until_true("opened anew", moves, within_s=LIVE_S)
+        await until_seen(site.whep, camera.bars, within_s=LIVE_S)
 
 
 async def test_a_forbidden_camera_is_told_and_shown_once_the_rights_are_right(

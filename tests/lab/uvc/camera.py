@@ -24,7 +24,8 @@ PORTS = range(15)  # of the guest's virtual host controller
 class UsbCamera:
     """One camera in somebody's hand. What goes wrong with it is set at any time:
 
-    `is_silent`: requests for pictures stay unanswered. `is_frozen`: one picture again and again.
+    `is_silent`: requests for pictures stay unanswered. `is_frozen`: one picture again and again,
+    until it is opened anew.
     `fails`: each transfer ends with a protocol error. `is_wedged`: those of pictures do, until the
     kernel configures the device anew (`stays_wedged`: or for good). `most_fps`: a dark room; it
     delivers no more.
@@ -139,6 +140,7 @@ class _Connection:
             if self._stream is not None:
                 self._stream.cancel()
             if device.streams is not None:
+                camera.is_frozen = False
                 camera.asked_at, camera.first_frame_at = time.monotonic(), 0.0
                 self._stream = asyncio.create_task(self._send(device.streams), name="usb pictures")
 
