@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 # What the tests run for real. `make demo` needs none of it.
 TEST_PACKAGES := chromium ffmpeg umockdev gir1.2-umockdev-1.0 python3-gi avahi-daemon iproute2 \
-	nftables curl 	util-linux nodejs npm chromium-sandbox cage xwayland sway weston grim wlr-randr
+	nftables curl util-linux nodejs npm chromium-sandbox cage xwayland sway weston grim wlr-randr
 LAB_PACKAGES := mmdebstrap gpg qemu-system-x86 e2fsprogs util-linux ffmpeg chromium
 
 .PHONY: help demo test lab bench bench-hotplug bench-recovery chaos lint unit integration e2e \
@@ -25,7 +25,8 @@ demo: $(VENV)/.demo
 	@exec $(BIN)/portal demo $(ARGS)
 
 test: packages lint
-	$(BIN)/pytest tests/unit tests/integration tests/e2e tests/faults --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/pytest tests/unit tests/integration tests/e2e tests/faults -m "not long" --cov \
+	  --cov-report=term:skip-covered $(ARGS)
 
 lint: $(VENV)/.test node_modules/.installed
 	$(BIN)/ruff format --check .
@@ -48,6 +49,7 @@ bench-recovery: packages $(VENV)/.test
 	$(BIN)/python -m bench.recovery $(ARGS)
 
 chaos: packages $(VENV)/.test
+	$(BIN)/pytest tests/faults -m long
 	$(BIN)/python -m tests.faults.chaos $(ARGS)
 
 bench-hotplug: packages $(VENV)/.test

@@ -115,7 +115,7 @@ NETWORK = (
 SOURCE = (Fault("camera frozen while ffmpeg lives", _freeze, 5.0, lasts_s=5.0),)
 SITES = (Fault("the camera's site rebooted", _reboot, 10.0, lasts_s=5.0),)
 
-LONG_CUTS = (_cut(60), _cut(600))
+LONG_CUTS = (_cut(60), _cut(600))  # all timeouts and pauses between attempts are at their longest
 
 # Of a world with `portal kiosk`. What hangs is told from what is busy by patience.
 SCREEN = (

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.faults.kinds import NETWORK, PROCESSES, SITES, SOURCE, Fault
+from tests.faults.kinds import ALL, LONG_CUTS, Fault
 from tests.faults.leaks import descriptors, nothing_leaked
 from tests.faults.world import World
 
@@ -28,7 +28,13 @@ async def test_the_picture_comes_by_tcp_while_udp_is_dropped(sites: World) -> No
 
 
 @pytest.mark.parametrize(
-    "fault", [*PROCESSES, *NETWORK, *SOURCE, *SITES], ids=lambda fault: fault.name
+    "fault",
+    [
+        *(pytest.param(fault, id=fault.name) for fault in (*ALL, LONG_CUTS[0])),
+        pytest.param(
+            LONG_CUTS[1], id=LONG_CUTS[1].name, marks=[pytest.mark.long, pytest.mark.timeout(900)]
+        ),
+    ],
 )
 async def test_the_picture_comes_back_and_nothing_is_left_behind(
     sites: World, fault: Fault
