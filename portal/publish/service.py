@@ -183,6 +183,7 @@ class Publishing:
         be older than this daemon."""
         if self._told == (generation, line):
             return
+        self._told = None  # MediaMTX may do it and answer too late
         settings = await self._client.path_settings(PATH)
         if not line:
             if settings is not None:

@@ -1,0 +1,78 @@
+"""What MediaMTX is told, also when it is slow to answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from portal.config import Config, VideoSection
+from portal.mediamtx.client import MediaMtxClient, NoAnswerError, PathInfo
+from portal.model import (
+    Camera,
+    MediaServerState,
+    MediaServerStatus,
+    SiteStatus,
+    Snapshot,
+)
+from portal.publish.machine import Machine
+from portal.publish.service import Publishing
+from portal.state import StateBoard
+
+PATTERN = Camera(id="pattern", name="pattern", source="pattern")
+
+
+class SlowMediaMtx(MediaMtxClient):
+    """Does what it is told, and says so when nobody listens any more."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1", "")
+        self.settings: Mapping[str, Any] | None = None
+        self.was_asked = 0
+        self.is_late = False
+
+    async def path(self, name: str) -> PathInfo | None:
+        return None if self.settings is None else PathInfo(name=name)
+
+    async def path_settings(self, _name: str) -> dict[str, Any] | None:
+        self.was_asked += 1
+        return None if self.settings is None else dict(self.settings)
+
+    async def set_path(self, _name: str, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
+        if self.is_late:
+            raise NoAnswerError("no answer in time")
+
+    async def delete_path(self, _name: str) -> None:
+        self.settings = None
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(0.01)
+
+
+async def test_a_pause_ends_a_camera_of_which_it_was_not_heard_that_it_was_published(
+    tmp_path: Path,
+) -> None:
+    site = SiteStatus(name="here", title="Here", version="0", started_at=0)
+    server = MediaServerStatus(state=MediaServerState.READY, pid=os.getpid(), generation=1)
+    state = StateBoard(Snapshot(site=site, cameras=(PATTERN,), media_server=server, paused=True))
+    config = Config(video=VideoSection(ffmpeg=sys.executable))
+    client = SlowMediaMtx()
+    service = Publishing(config, state, client, tmp_path, machine=Machine(tmp_path))
+    task = asyncio.create_task(service.run())
+    try:
+        await until(lambda: client.was_asked > 0)
+        client.is_late = True
+        state.update(paused=False)
+        await until(lambda: client.settings is not None)
+        state.update(paused=True)
+        await until(lambda: client.settings is None)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
