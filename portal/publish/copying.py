@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from portal.model import Camera, Value
 from portal.process import ChildProcess
 from portal.publish.encoder import QUIET, v4l2_input
 from portal.publish.formats import ChosenFormat
-from portal.publish.stream import misfit, stream_facts
+from portal.publish.stream import misfit, piece_of_video, stream_facts
 from portal.store import Store
 
 log = logging.getLogger(__name__)
@@ -119,8 +118,7 @@ def _key(camera: Camera, form: ChosenFormat) -> tuple[str, int, int, float]:
 
 async def _look(camera: Camera, form: ChosenFormat, *, ffmpeg: str) -> str:
     """Why not; "" when it fits. Raises `ProcessError` when it could not be seen."""
-    with tempfile.TemporaryDirectory(prefix="portal-") as folder:
-        piece = Path(folder) / "piece.ts"
+    with piece_of_video() as piece:
         await _record(camera, form, ffmpeg=ffmpeg, piece=piece)
         facts = await stream_facts(piece)
     if facts.seconds < LOOK_S / 2 and facts.frames:

@@ -9,7 +9,7 @@ import logging
 import msgspec
 
 from portal.config import VideoSection
-from portal.errors import StoreError
+from portal.errors import ProcessError, StoreError
 from portal.model import Value
 from portal.process import ChildProcess
 from portal.publish.codecs import Encoder
@@ -66,7 +66,8 @@ class Encoders:
         return Encoder()
 
     async def prove(self, ffmpeg: str) -> Encoder:
-        """Try those that are new here, in order, until one works. Seconds; cancelling is fine."""
+        """Try those that are new here, in order, until one works. Seconds; cancelling is fine.
+        Raises `ProcessError` when that says nothing of them."""
         machine = await asyncio.to_thread(self._machine.fingerprint, ffmpeg, self._video)
         tries = await asyncio.to_thread(self._load)
         tried = {one.encoder: one.reason for one in tries.tried} if tries.machine == machine else {}
@@ -102,15 +103,17 @@ class Encoders:
 
 
 async def _known_to(ffmpeg: str) -> str:
-    """ffmpeg's own list of encoders."""
+    """ffmpeg's own list of encoders. Raises `ProcessError`."""
     child = await ChildProcess.spawn(
         [ffmpeg, "-hide_banner", "-nostdin", "-encoders"], name="ffmpeg", keep_lines=1000
     )
     try:
         async with asyncio.timeout(10):
-            await child.wait()
-    except TimeoutError:
-        return ""
+            code = await child.wait()
+    except TimeoutError as exc:
+        raise ProcessError(f"{ffmpeg} -encoders gave no answer within 10 s") from exc
     finally:
         await child.stop()
+    if code:
+        raise ProcessError(f"{ffmpeg} -encoders ended with {code}", last_lines=child.last_lines)
     return " ".join(child.last_lines)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -52,6 +55,20 @@ def misfit(facts: StreamFacts, *, width: int, height: int, keyframe_gap_s: float
         f"its keyframes are {gap_s:.1f} s apart": gap_s > keyframe_gap_s,
     }
     return next((words for words, holds in reasons.items() if holds), "")
+
+
+@contextmanager
+def piece_of_video() -> Iterator[Path]:
+    """A file to write one to. Raises `ProcessError` on a full or read-only disk."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="portal-", ignore_cleanup_errors=True)
+    except OSError as exc:
+        raise ProcessError(
+            f"there is no place for a piece of video: {exc.strerror}",
+            remedy="free space on the disk",
+        ) from exc
+    with folder as name:
+        yield Path(name) / "piece.ts"
 
 
 async def stream_facts(path: Path) -> StreamFacts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from pathlib import Path
 
 from portal.config import VideoSection
@@ -11,7 +10,7 @@ from portal.errors import ProcessError
 from portal.process import ChildProcess
 from portal.publish.codecs import Encoder, encoding, keyframe_distance, last_filters, opening
 from portal.publish.encoder import QUIET
-from portal.publish.stream import misfit, stream_facts
+from portal.publish.stream import misfit, piece_of_video, stream_facts
 
 # For a second of picture, ffmpeg's start included (0.3 s here, 1 s on a Raspberry Pi): one that
 # needs longer would not keep up with a camera.
@@ -19,9 +18,9 @@ ENCODE_WITHIN_S = 3.0
 
 
 async def prove(encoder: Encoder, *, ffmpeg: str, video: VideoSection) -> str:
-    """Encode a second of test picture and look at it. Returns why not; "" when it works."""
-    with tempfile.TemporaryDirectory(prefix="portal-") as folder:
-        piece = Path(folder) / "piece.ts"
+    """Encode a second of test picture and look at it. Returns why not; "" when it works.
+    Raises `ProcessError` when it could not be tried."""
+    with piece_of_video() as piece:
         try:
             await _encode(encoder, ffmpeg=ffmpeg, video=video, piece=piece)
             facts = await stream_facts(piece)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from portal.config import VideoSection
+from portal.errors import ProcessError
 from portal.mediamtx.client import MediaMtxClient
 from portal.model import CameraState
 from portal.publish.codecs import Encoder
@@ -101,6 +104,20 @@ async def test_one_whose_picture_screens_could_not_show_is_not_taken_and_that_is
     assert tried.reason
     assert reason in tried.reason
     assert await encoders.remembered(ffmpeg) == Encoder()
+
+
+async def test_nothing_is_kept_of_a_trial_that_could_not_be_made(
+    tmp_path: Path, state_dir: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoders = Encoders(Store(state_dir), VIDEO, machine=Machine(root))
+    with pytest.raises(ProcessError, match="-encoders ended with 1"):
+        await encoders.prove(str(shutil.which("false")))
+    ffmpeg = ffmpeg_that_works(tmp_path, "well")
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", "/nowhere")  # as on a full disk
+        with pytest.raises(ProcessError, match="no place for a piece of video"):
+            await encoders.prove(ffmpeg)
+    assert await encoders.prove(ffmpeg) == vaapi(root)
 
 
 async def test_a_machine_without_hardware_is_not_kept_waiting(
