@@ -59,8 +59,9 @@ class Store:
             Path(partial).replace(path)
             _sync_directory(self._dir)
         except OSError as exc:
-            if partial:
-                Path(partial).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the kernel mounts a broken disk read-only
+                if partial:
+                    Path(partial).unlink()
             raise StoreError(
                 f"{path} cannot be written: {exc.strerror}",
                 remedy="free space on the disk, or check the directory's owner and rights",

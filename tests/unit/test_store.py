@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -43,3 +46,18 @@ def test_a_failed_write_leaves_the_old_document_and_no_rubbish(tmp_path: Path) -
         store.save("other", Notes(lines=("new",)))
     assert store.load("notes", Notes) == Notes(lines=("old",))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.json", "other.json"]
+
+
+def test_a_disk_that_becomes_read_only_while_it_is_written_to_is_a_fault_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_descriptor: int) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def read_only(_path: Path, **_options: bool) -> NoReturn:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    monkeypatch.setattr(Path, "unlink", read_only)
+    with pytest.raises(StoreError, match=r"notes\.json cannot be written: Input/output error"):
+        Store(tmp_path).save("notes", Notes())
