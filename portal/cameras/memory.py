@@ -50,8 +50,7 @@ class MemoryKeeper:
 
     def keep(self, memory: CameraMemory) -> None:
         self._wanted = memory
-        if memory != self._written:
-            self._changed.set()
+        self._changed.set()  # also for what was written before: another may be on its way
 
     async def run(self) -> NoReturn:
         while True:
