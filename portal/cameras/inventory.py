@@ -120,9 +120,12 @@ class CameraInventory:
         deadline = loop.time() + _SETTLE_AT_MOST_S
         while (left := min(_SETTLE_S, deadline - loop.time())) > 0:
             try:
-                self._remove_pulled(await asyncio.wait_for(watch.events(), left))
+                # Not wait_for(): in Python 3.11 it forgets that it was cancelled.
+                async with asyncio.timeout(left):
+                    events = await watch.events()
             except TimeoutError:
                 return
+            self._remove_pulled(events)
 
     def _remove_pulled(self, events: Iterable[DeviceEvent]) -> None:
         self._state.clear_fault("udev")  # it speaks

@@ -61,7 +61,8 @@ class WedgedCameras:
                     await self._restart(camera)
                     wait_s = self._back_within_s
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed(camera), wait_s)
+                    async with asyncio.timeout(wait_s):
+                        await self._changed(camera)
 
     def _is_over(self, snapshot: Snapshot) -> bool:
         """The camera that was complained of works again, or is gone."""

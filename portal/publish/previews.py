@@ -61,7 +61,8 @@ class Previews:
                     self._told = str(exc)
                 pause = _RETRY_S
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed(_basis(snapshot)), pause)
+                async with asyncio.timeout(pause):
+                    await self._changed(_basis(snapshot))
 
     async def _changed(self, basis: object) -> None:
         await self._state.wait_for(lambda snapshot: _basis(snapshot) != basis)

@@ -72,7 +72,8 @@ class SoundPublishing:
                 self._fail(exc.message, exc.remedy)
                 pause = _POLL_FAULT_S
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed(basis), pause)
+                async with asyncio.timeout(pause):
+                    await self._changed(basis)
 
     async def _changed(self, basis: object) -> None:
         await self._state.wait_for(lambda snapshot: _basis(snapshot) != basis)
