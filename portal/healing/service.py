@@ -29,10 +29,12 @@ from portal.verdict import ProbeResult
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
+# Each spell of darkness by itself: a picture that comes back is not disturbed for former ones.
 _DARK_S = 4.0  # a page that lost its session has a new one within 2 s
+_SILENT_S = 15.0  # a page that is loaded anew reports within 5 s, in a new browser within 15
 _LOOK_S = 2.0  # less does not tell a still picture from one that moves
 _LOOK_PATIENCE_S = 3.0
-_REBOOT_FAULT = "healing.reboot"
+_STILL_LOOK_EVERY_S = 10.0  # where one told nothing
 
 _ORDERED = {
     HealStep.SESSION: "a new session",
@@ -75,9 +77,12 @@ class Healing:
         self._stillness = Stillness()
         self._place: Place | None = None
         self._look_at = 0.0
+        self._still_look_at = 0.0
         self._looks = Backoff(first_s=10.0, cap_s=300.0)
         self._before: Snapshot | None = None  # what the screen said when the trouble began
+        self._spell: tuple[Trouble, float] | None = None  # what is wrong now, and since when
         self._heard: PeerAnswer | None = None
+        self._awaited = False  # an answer to what we asked
         self._told = ""
 
     async def run(self) -> Never:
@@ -98,9 +103,12 @@ class Healing:
             self._rest(sight, now)
             return
         if sight.trouble is Trouble.STILL:
-            self._attend_still(sight, now)
+            self._see_frames(now)
+            await self._attend_still(sight, now)
             return
         self._stillness.unknown()
+        if self._spell is None or self._spell[0] is not sight.trouble:
+            self._spell = (sight.trouble, now)
         if self._before is None:
             self._before = snapshot
         place = await self._whereabouts(sight, now)
@@ -111,32 +119,51 @@ class Healing:
                 await self._do(step, sight.reason)
 
     def _rest(self, sight: Sight, now: float) -> None:
-        self._ladder.good(now)
+        self._see_frames(now)
         if sight.trouble is Trouble.GOOD:
             self._stillness.moving(now)
         else:
             self._stillness.unknown()
-        if self._ladder.began is None:
+
+    def _see_frames(self, now: float) -> None:
+        """They come, or none are due: no climb goes on."""
+        self._spell = None
+        self._ladder.good(now)
+        if self._ladder.began is None and self._before is not None:
             self._place, self._before = None, None
+            self._look_at = 0.0
             self._looks.reset()
 
-    def _attend_still(self, sight: Sight, now: float) -> None:
-        """Frames come and are decoded: all is well but the camera's own picture."""
+    async def _attend_still(self, sight: Sight, now: float) -> None:
+        """Frames come and are decoded, all alike: of the camera there, or of our own screen. A
+        look past the screen tells, before anybody is asked for anything."""
         was_vain = self._stillness.is_vain
-        may = self._ladder.allows(HealStep.PEER_PUBLISHER, now)
+        may = self._ladder.allows(HealStep.PEER_PUBLISHER, now) and now >= self._still_look_at
         wants = self._stillness.still(now, sight.still_s if may else 0.0)
         if self._stillness.is_vain and not was_vain:
             log.info("the restart changed nothing: the picture is taken for a still scene")
-        if wants:
+        if not wants:
+            return
+        found = await self._look(self._url)
+        now = self._monotonic()
+        self._still_look_at = now + _STILL_LOOK_EVERY_S
+        is_still = sight_of(self._state.snapshot, self._clock()).trouble is Trouble.STILL
+        if is_still and found.state is PictureState.STALLED and found.connected:
             self._ladder.spend(HealStep.PEER_PUBLISHER, now)
             self._order(HealStep.PEER_PUBLISHER, sight.reason)
+        elif is_still and found.state is PictureState.LIVE:
+            log.info("%s; from here the other site's picture moves", sight.reason)
+            self._stillness.declined()
+        else:
+            self._stillness.withdraw()
 
     async def _whereabouts(self, sight: Sight, now: float) -> Place | None:
         """Where the fault is; None while it is too early to say."""
+        self._ladder.bad(now)
+        spell_s = now - self._spell[1] if self._spell else 0.0
         if sight.trouble is Trouble.SILENT:
-            self._ladder.bad(now)
-            return Place.SCREEN
-        if self._ladder.bad(now) < _DARK_S:
+            return Place.SCREEN if spell_s >= _SILENT_S else None
+        if spell_s < _DARK_S:
             return None
         if now >= self._look_at:
             found = await self._look(self._url)
@@ -154,6 +181,9 @@ class Healing:
         if answer is None or answer == self._heard:
             return
         self._heard = answer
+        if not self._awaited:
+            return  # nobody asked: a peer may say so for ever
+        self._awaited = False
         if answer.accepted:
             log.info("%s does %s", answer.peer, _ORDERED[answer.step])
             return
@@ -194,6 +224,7 @@ class Healing:
             reason=reason[:200],
             number=asks.ask.number + 1 if asks.ask else 1,
         )
+        self._awaited = True
         self._state.update(asks=msgspec.structs.replace(asks, ask=ask))
 
     def _count(self, step: HealStep, reason: str) -> None:

@@ -40,8 +40,10 @@ def sight_of(snapshot: Snapshot, now: float) -> Sight:
     if report is None or not is_due:
         return Sight(trouble=Trouble.NOTHING)
     if report.fps > 0 and report.moved_s is not None:
-        # A clock that was set between the two adds nothing.
-        still_s = report.moved_s + min(max(0.0, now - screen.seen_at), 2.0)
+        # A clock that was set between the two adds nothing; nor does a page that says too late
+        # that all is well.
+        late_s = min(max(0.0, now - screen.seen_at), 2.0) if report.moved_s > 0 else 0.0
+        still_s = report.moved_s + late_s
         if still_s >= STILL_AFTER_S:
             reason = f"the same picture for {still_s:.0f} s at {report.fps:.0f} frames a second"
             return Sight(trouble=Trouble.STILL, reason=reason, still_s=still_s)

@@ -1,13 +1,13 @@
 """When a picture that stands still is worth a restart of its camera. Pure.
 
 The publisher there sees it first, unless it copies the camera's own H.264. A camera that froze and
-a noise-free still scene look alike from here. What tells them apart is
-what a restart changes: nothing in a still scene. So each one in vain makes this more patient.
+a noise-free still scene look alike from here. What tells them apart is what a restart changes:
+nothing in a still scene. So each one in vain makes this more patient.
 """
 
 from __future__ import annotations
 
-FIRST_PATIENCE_S = 3.0  # a publisher that saw it has ended its picture by then
+FIRST_PATIENCE_S = 2.0  # a publisher that saw it has ended its picture by the end of our look
 MAX_PATIENCE_S = 3600.0
 _VERDICT_S = 8.0  # an encoder is back within 2 s, a slow USB camera within 5
 _STEADY_S = 5.0  # a camera that starts moves its exposure for 1 to 3 s, even before a wall
@@ -59,8 +59,12 @@ class Stillness:
         """No picture, or none that is due: neither moving nor still."""
         self._moving_since = None
 
+    def withdraw(self) -> None:
+        """It was not asked for after all."""
+        self._asked_at = None
+
     def declined(self) -> None:
-        """The other site sees it move: our own eye is at fault, so it is believed less."""
+        """Somebody else sees it move: our own eye is at fault, so it is believed less."""
         self._asked_at = None
         self.is_vain = True
         self._grow(_MUCH)
