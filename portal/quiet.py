@@ -47,8 +47,10 @@ class QuietHours:
             for offset in range(-1, _AHEAD):
                 day = today + dt.timedelta(days=offset)
                 if _DAYS[day.weekday()] in section.days:
-                    yield self._instant(day, start, 0), self._instant(day + nights, end, 1)
+                    yield self._instants(day, start)[0], max(self._instants(day + nights, end))
 
-    def _instant(self, day: dt.date, time: dt.time, fold: int) -> float:
-        """An hour that comes twice in autumn: the first one for a start, the second for an end."""
-        return dt.datetime.combine(day, time, self._zone).replace(fold=fold).timestamp()
+    def _instants(self, day: dt.date, time: dt.time) -> tuple[float, float]:
+        """Two of an hour that comes twice in autumn: the first is a start, the later one an end.
+        An hour that is skipped in spring has two as well, the first of them the later."""
+        local = dt.datetime.combine(day, time, self._zone)
+        return local.timestamp(), local.replace(fold=1).timestamp()

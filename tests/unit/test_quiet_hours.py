@@ -90,5 +90,11 @@ def test_an_hour_that_is_skipped_does_not_keep_the_night_open() -> None:
     assert until((QuietSection(start="22:00", end="01:30"),), "2026-03-29 02:45") == ""
 
 
+def test_a_night_that_ends_in_the_skipped_hour_does_not_end_before_it() -> None:
+    night = (QuietSection(start="22:00", end="01:30"),)
+    assert until(night, "2026-03-29 00:45") != ""
+    assert until((QuietSection(start="00:30", end="01:30"),), "2026-03-29 00:40") != ""
+
+
 def test_without_sections_it_is_never_quiet() -> None:
     assert QuietHours((), DUBLIN).until(at("2026-11-20 23:00")) == 0
