@@ -135,6 +135,12 @@ def explanation(status: PublisherStatus, source: str) -> str:
     return explained(status, source).words
 
 
+def complaint_of(encoder: str, said: tuple[str, ...]) -> str:
+    """What ffmpeg said of a hardware encoder; "" for nothing, and of the processor's."""
+    kind = encoder.partition("_")[2]
+    return next((line for line in said if kind and kind in line.lower()), "")
+
+
 def _bandwidth(is_compressed: bool) -> str:
     """A camera reserves for its largest frames; MJPEG needs a fifth of raw pictures."""
     other = "plug one camera into a port of another USB bus"

@@ -74,6 +74,11 @@ class Preparation:
         if copied is not None:
             self._copying.distrust(camera, copied, reason)
 
+    def distrust_encoder(self, reason: str) -> None:
+        """It encoded on trial and fails in use: x264 until the daemon's next start."""
+        log.warning("x264 encodes instead: %s", reason)
+        self._encoder = Encoder()
+
     def camera_left(self) -> None:
         """The next plug may go better."""
         self._copying.forget()

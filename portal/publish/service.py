@@ -23,7 +23,7 @@ from portal.publish.codecs import COPY
 from portal.publish.command import publisher_line, tag
 from portal.publish.encoder import Plan
 from portal.publish.ending import end_publishers
-from portal.publish.explain import PublisherStatus, explained
+from portal.publish.explain import PublisherStatus, complaint_of, explained
 from portal.publish.machine import Machine
 from portal.publish.preparing import Preparation
 from portal.publish.watching import PublisherWatch, is_alive, is_fault, with_names
@@ -40,6 +40,7 @@ _POLL_IDLE_S = 3.0  # nothing to publish: only somebody else's change could brin
 _STATUS_EVERY_S = 0.1  # one stat(2)
 _POLL_PAUSED_S = 0.25  # until MediaMTX has forgotten the path
 _COPY_FAILURES = 2  # then its pictures are encoded instead
+_ENCODER_FAILURES = 2  # then x264 takes its place
 _PUBLISHER_WITHIN_S = 5.0  # 0.04 s when the machine is idle
 # With these it is not the copying that fails.
 _NOT_FOR_COPYING = {"busy", "denied", "bandwidth", "gone"}
@@ -246,6 +247,12 @@ class Publishing:
             and meant.cause not in _NOT_FOR_COPYING
         ):
             self._stop_copying(camera, meant.words)
+            return 0
+        complaint = complaint_of(plan.encoder, status.said)
+        is_silent = status.why.startswith("no new frame")
+        if complaint and not is_silent and status.failures >= _ENCODER_FAILURES:
+            self._preparation.distrust_encoder(complaint)
+            self._plan = None
             return 0
         if not is_fault(status):
             self._show(CameraState.STARTING, camera)

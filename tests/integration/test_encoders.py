@@ -163,3 +163,26 @@ async def test_the_picture_comes_by_x264_at_once_and_by_hardware_once_that_is_pr
     ):
         await asyncio.wait_for(state.wait_for(lambda _: bool(order)), 20)
     assert order == ["h264_vaapi"]
+
+
+async def test_x264_takes_the_place_of_one_that_fails_in_use(
+    tmp_path: Path, state_dir: Path, root: Path, loopback: str
+) -> None:
+    ffmpeg = ffmpeg_that_works(tmp_path, "tired")
+    assert await Encoders(
+        Store(state_dir),
+        small_config(loopback).video,
+        machine=Machine(root),
+    ).prove(ffmpeg) == vaapi(root)
+    config = small_config(loopback, f'ffmpeg = "{ffmpeg}"\n')
+    state = new_board(PATTERN)
+    async with (
+        media_server(config, state, state_dir),
+        client_of(config, state_dir) as client,
+        running(Publishing(config, state, client, state_dir, machine=Machine(root)).run),
+    ):
+        snapshot = await asyncio.wait_for(
+            state.wait_for(lambda new: new.camera.state is CameraState.LIVE), 20
+        )
+    assert snapshot.camera.encoder == "libx264"
+    assert uses(tmp_path) > 1
