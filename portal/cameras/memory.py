@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _DOCUMENT = "cameras"
 _FAULT = "camera-memory"
+_SAVE_AGAIN_S = 60.0  # what could not be written
 
 
 class CameraMemory(Value, frozen=True):
@@ -53,8 +55,12 @@ class MemoryKeeper:
         self._changed.set()  # also for what was written before: another may be on its way
 
     async def run(self) -> NoReturn:
+        again_s: float | None = None
         while True:
-            await self._changed.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(again_s):
+                    await self._changed.wait()
+            again_s = None
             self._changed.clear()
             wanted = self._wanted
             if self._store is None or wanted == self._written:
@@ -63,6 +69,7 @@ class MemoryKeeper:
                 await asyncio.to_thread(self._store.save, _DOCUMENT, wanted)
             except StoreError as exc:
                 self._tell(exc)
+                again_s = _SAVE_AGAIN_S
             else:
                 self._state.clear_fault(_FAULT)
                 self._written = wanted
