@@ -65,15 +65,24 @@ class Privacy:
         self._is_quiet = False
 
     async def open(self) -> None:
-        """Before anything is published. Choices that cannot be read count as a pause."""
+        """Before anything is published. Choices that cannot be read, or understood, count as a
+        pause."""
+        unknown = Choices(paused=True)
         if self._store is not None:
             try:
-                self._choices = await asyncio.to_thread(self._store.load, DOCUMENT, Choices)
+                self._choices = await asyncio.to_thread(
+                    self._store.load, DOCUMENT, Choices, if_broken=unknown
+                )
             except StoreError as exc:
                 log.warning("paused, for what was chosen is unknown: %s", exc)
                 self._state.raise_fault(FAULT, f"paused: {exc.message}", remedy=exc.remedy)
-                self._choices = Choices(paused=True)
-        self._saved = self._choices
+                self._choices = self._saved = unknown
+            else:
+                if self._choices is not unknown:
+                    self._saved = self._choices
+                else:  # kept aside: the next start would find none
+                    log.warning("paused, for what was chosen is unknown")
+                    await self._save()
         self._apply()
 
     async def run(self) -> Never:

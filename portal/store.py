@@ -24,9 +24,11 @@ class Store:
     def __init__(self, state_dir: Path) -> None:
         self._dir = state_dir
 
-    def load(self, name: str, kind: type[Document]) -> Document:
+    def load(
+        self, name: str, kind: type[Document], *, if_broken: Document | None = None
+    ) -> Document:
         """The document, or an empty `kind()`. One that cannot be understood is kept aside as
-        `<name>.json.broken`, so that nothing is lost. Raises `StoreError`."""
+        `<name>.json.broken`, so that nothing is lost: then `if_broken`. Raises `StoreError`."""
         path = self._path(name)
         try:
             raw = path.read_bytes()
@@ -43,7 +45,7 @@ class Store:
             log.warning("%s cannot be understood (%s): kept as %s", path, exc, broken.name)
             with contextlib.suppress(OSError):
                 path.replace(broken)
-            return kind()
+            return kind() if if_broken is None else if_broken
 
     def save(self, name: str, document: msgspec.Struct) -> None:
         """Whole or not at all, on the disk when this returns. Raises `StoreError`."""

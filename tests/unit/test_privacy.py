@@ -67,6 +67,20 @@ async def test_a_paused_camera_stays_paused_over_a_power_cut(box: Box) -> None:
     assert not box.board.snapshot.paused
 
 
+async def test_choices_that_cannot_be_understood_count_as_a_pause_until_somebody_ends_it(
+    box: Box, tmp_path: Path
+) -> None:
+    await box.privacy.pause(True, by="its site")
+    (tmp_path / f"{DOCUMENT}.json").write_bytes(b'{"paused": tr')
+    await box.restart()
+    assert box.board.snapshot.paused
+    await box.restart()
+    assert box.board.snapshot.paused
+    await box.privacy.pause(False, by="its site")
+    await box.restart()
+    assert not box.board.snapshot.paused
+
+
 async def test_a_muted_microphone_stays_muted_whatever_the_file_says(tmp_path: Path) -> None:
     box = Box(tmp_path, Config(microphone=MicrophoneSection(muted=True)))
     await box.privacy.open()
