@@ -32,9 +32,11 @@ class StateBoard:
         changed.set()
 
     def raise_fault(self, key: str, message: str, *, remedy: str = "") -> None:
-        """Show a fault until `clear_fault(key)`; a second one with the key replaces the first."""
-        others = tuple(fault for fault in self._snapshot.faults if fault.key != key)
-        self.update(faults=(*others, Fault(key=key, message=message, remedy=remedy)))
+        """Show a fault until `clear_fault(key)`; a second one with the key replaces the first, in
+        its place: who says the same again wakes nobody."""
+        faults = {fault.key: fault for fault in self._snapshot.faults}
+        faults[key] = Fault(key=key, message=message, remedy=remedy)
+        self.update(faults=tuple(faults.values()))
 
     def clear_fault(self, key: str) -> None:
         self.update(faults=tuple(fault for fault in self._snapshot.faults if fault.key != key))

@@ -39,3 +39,14 @@ async def test_waiting_ends_at_the_first_snapshot_that_fits() -> None:
     await asyncio.sleep(0)
     state.update(camera=CameraStatus(state=CameraState.LIVE))
     assert (await waiting).camera.state is CameraState.LIVE
+
+
+async def test_faults_that_are_told_again_wake_nobody() -> None:
+    state = board()
+    state.raise_fault("disk", "The disk is full")
+    state.raise_fault("microphone", "The microphone is gone")
+    before = state.snapshot
+    state.raise_fault("disk", "The disk is full")
+    assert state.snapshot is before
+    state.raise_fault("disk", "The disk is read-only")
+    assert state.snapshot.faults[0].message == "The disk is read-only"
