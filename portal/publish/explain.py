@@ -73,7 +73,7 @@ class PublisherStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What the publisher last wrote about itself."""
 
     tag: str = ""  # names the command that it runs
-    state: str = ""  # "starting", "sending", "healthy", "waiting"
+    state: str = ""  # "starting", "sending", "healthy", "waiting", "gone" (its device)
     pid: int = 0
     ffmpeg: int = 0  # its pid, 0 while none runs
     failures: int = 0  # ends of ffmpeg since it was last healthy

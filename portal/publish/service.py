@@ -36,7 +36,7 @@ PATH = "cam"
 _POLL_LIVE_S = 1.0
 _POLL_STARTING_S = 0.1
 _POLL_FAULT_S = 0.5
-_POLL_IDLE_S = 3.0  # nothing to publish: only somebody else's change could bring the path back
+_POLL_IDLE_S = 3.0  # nothing to do until something else is wanted
 _STATUS_EVERY_S = 0.1  # one stat(2)
 _POLL_PAUSED_S = 0.25  # until MediaMTX has forgotten the path
 _COPY_FAILURES = 2  # then its pictures are encoded instead
@@ -85,7 +85,8 @@ class Publishing:
             try:
                 pause = await self._reconcile(snapshot)
             except NoAnswerError:
-                self._show(CameraState.STARTING, _wanted(snapshot), "waiting for MediaMTX")
+                if (camera := _wanted(snapshot)) is not None:  # else what it is stays true
+                    self._show(CameraState.STARTING, camera, "waiting for MediaMTX")
                 pause = _POLL_FAULT_S
             except PortalError as exc:
                 self._show(CameraState.FAULT, _wanted(snapshot), str(exc))

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from portal.config import Config, VideoSection
 from portal.mediamtx.client import MediaMtxClient, NoAnswerError, PathInfo
 from portal.model import (
     Camera,
+    CameraState,
     MediaServerState,
     MediaServerStatus,
     SiteStatus,
     Snapshot,
 )
+from portal.publish import service as module
 from portal.publish.machine import Machine
 from portal.publish.service import Publishing
 from portal.state import StateBoard
@@ -50,29 +55,52 @@ class SlowMediaMtx(MediaMtxClient):
         self.settings = None
 
 
+class DeafMediaMtx(SlowMediaMtx):
+    async def path_settings(self, name: str) -> dict[str, Any] | None:
+        await super().path_settings(name)
+        raise NoAnswerError("no answer in time")
+
+
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not holds():  # noqa: ASYNC110 - no event tells it
             await asyncio.sleep(0.01)
 
 
-async def test_a_pause_ends_a_camera_of_which_it_was_not_heard_that_it_was_published(
-    tmp_path: Path,
-) -> None:
+@contextlib.asynccontextmanager
+async def published_by(client: MediaMtxClient, folder: Path) -> AsyncIterator[StateBoard]:
+    """Paused."""
     site = SiteStatus(name="here", title="Here", version="0", started_at=0)
     server = MediaServerStatus(state=MediaServerState.READY, pid=os.getpid(), generation=1)
     state = StateBoard(Snapshot(site=site, cameras=(PATTERN,), media_server=server, paused=True))
     config = Config(video=VideoSection(ffmpeg=sys.executable))
-    client = SlowMediaMtx()
-    service = Publishing(config, state, client, tmp_path, machine=Machine(tmp_path))
+    service = Publishing(config, state, client, folder, machine=Machine(folder))
     task = asyncio.create_task(service.run())
     try:
+        yield state
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_pause_ends_a_camera_of_which_it_was_not_heard_that_it_was_published(
+    tmp_path: Path,
+) -> None:
+    client = SlowMediaMtx()
+    async with published_by(client, tmp_path) as state:
         await until(lambda: client.was_asked > 0)
         client.is_late = True
         state.update(paused=False)
         await until(lambda: client.settings is not None)
         state.update(paused=True)
         await until(lambda: client.settings is None)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_paused_site_says_so_also_while_mediamtx_gives_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_POLL_FAULT_S", 0.01)
+    client = DeafMediaMtx()
+    async with published_by(client, tmp_path) as state:
+        await until(lambda: client.was_asked > 3)
+        assert state.snapshot.camera.state is CameraState.PAUSED
