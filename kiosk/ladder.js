@@ -119,7 +119,8 @@ export class PageLadder {
     }
     if (stillMs < STILL_MS) return false;
     if (now - this.#stillAt < this.#stillEveryMs) return false;
-    const isFirst = now - this.#stillAt > STILL_SELDOM_MS;
+    // Longer than it ever waits: meanwhile the picture moved.
+    const isFirst = now - this.#stillAt > 2 * STILL_SELDOM_MS;
     this.#stillEveryMs = isFirst ? STILL_AGAIN_MS : Math.min(STILL_SELDOM_MS, this.#stillEveryMs * 2);
     this.#stillAt = now;
     this.#reason = `the picture stood still for ${Math.round(stillMs / 1000)} s`;

@@ -65,6 +65,7 @@ const view = new View();
 let snapshot = null;
 /** @type {number | null} */
 let daemonLostAt = null;
+let isLeaving = false;
 
 /** @type {import('./status.js').Status | null} */
 let status = null;
@@ -119,6 +120,7 @@ events.open();
 /** Ask for the picture unless the link says that there is none.
  * @returns {boolean} whether it is asked for */
 function pursue() {
+  if (isLeaving) return false;
   const link = snapshot?.link;
   const camera = link?.state === 'up' ? link.remote?.camera : undefined;
   const isNone = camera === 'absent' || camera === 'paused';
@@ -189,6 +191,7 @@ document.addEventListener('keydown', (event) => {
 });
 document.addEventListener('contextmenu', (event) => event.preventDefault());
 window.addEventListener('pagehide', () => {
+  isLeaving = true; // a session that begins now would have nobody to end it
   sound.hold();
   feed.hold();
   selfView.close();

@@ -35,8 +35,9 @@ export class PictureEye {
     return this.#looks ? this.#meter.hash : '';
   }
 
-  /** Seconds since the picture last changed, 0 while it moves; null before the first look. */
+  /** Seconds since the picture last changed, 0 while it moves; null before the first look. What
+   * nobody looks at, such as while the browser paints nothing, gets no stiller. */
   get stillS() {
-    return this.#looks ? this.#meter.stillMs(performance.now()) / 1000 : null;
+    return this.#looks ? this.#meter.stillMs(this.#lookedAt) / 1000 : null;
   }
 }

@@ -9,6 +9,7 @@ import { StatsReader } from './stats.js';
 /** @typedef {import('./picture-feed.js').PictureFeed} PictureFeed */
 
 const TICK_MS = 1000;
+const ANSWER_TIMEOUT_MS = 3000;
 // Frames that are all alike for so long: said, reported, and tried against.
 export const STILL_AFTER_S = 2;
 const MEMORY = 'portal.ladder'; // in sessionStorage: outlives a reload, not the browser
@@ -28,6 +29,7 @@ export class Truth extends EventTarget {
   #eye;
   #reporter = new ScreenReporter();
   #ladder = new PageLadder(recalled(), remember);
+  #isReloading = false;
   /** @type {{peer: RTCPeerConnection, reader: StatsReader} | null} */
   #stats = null;
 
@@ -123,7 +125,11 @@ export class Truth extends EventTarget {
 
   /** Not without the daemon: it would leave a page that says "refused". @param {string} reason */
   async #reload(reason) {
-    const answer = await fetch('.', { cache: 'no-store' }).catch(() => null);
+    if (this.#isReloading) return; // one question at a time: the daemon may hang
+    this.#isReloading = true;
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const answer = await fetch('.', { cache: 'no-store', signal }).catch(() => null);
+    this.#isReloading = false;
     if (!answer?.ok || this.#isGood) return;
     this.#ladder.reloading(reason, Date.now());
     location.reload();

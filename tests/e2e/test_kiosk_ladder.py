@@ -96,6 +96,41 @@ async def test_each_step_has_its_turn_its_limit_and_its_reason(
                 if (ladder.wantsSession(s * 1000, now)) { ladder.next(now); asked.push(s); } }
             return asked;"""
         assert await tell(page, still) == [2, 302, 902, 2102, 4502], "ever less often"
+
+        a_day = """
+            let asked = 0;
+            ladder.moving('any', now);
+            for (let s = 0; s < 86400; s += 1.01) {
+                at(s); if (ladder.wantsSession(s * 1000, now)) { ladder.next(now); asked += 1; } }
+            return asked;"""
+        assert await tell(page, a_day) <= 5 + 24, "and never more often again"
+        await page.close()
+
+
+# A feed without a picture whose every way was tried, and a daemon that takes requests and hangs.
+NO_ANSWER = """async () => {
+    const {Truth} = await import('/kiosk/truth.js');
+    let asked = 0;
+    window.fetch = (address) => address === '.'
+        ? new Promise(() => { asked += 1; }) : Promise.reject(new Error('gone'));
+    const feed = Object.assign(new EventTarget(), {moving: false, reader: null, renew() {}});
+    new Truth(feed, document.createElement('video'),
+        () => ({state: 'connecting', reason: '', isDue: true, ageMs: () => null}));
+    for (let i = 0; i < 4; i += 1) feed.plan.failed('no picture came', true);
+    const begin = Date.now();
+    Date.now = () => begin + 60_000;
+    await new Promise((done) => setTimeout(done, 3500));
+    return asked;
+}"""
+
+
+async def test_a_daemon_that_hangs_is_asked_for_the_page_once(
+    loopback: str, browser: Browser
+) -> None:
+    """Six open requests are all that Chromium has for one server."""
+    async with kiosk_box(loopback) as box:
+        page = await open_page(browser, box)
+        assert await page.evaluate(NO_ANSWER) == 1
         await page.close()
 
 

@@ -209,3 +209,20 @@ async def test_keys_show_the_figures_and_this_sites_own_picture(
         await expect(own).to_be_hidden()
         await media.until_sessions(1)
         await page.close()
+
+
+async def test_a_page_that_goes_away_begins_no_session(
+    box: Box, loopback: str, browser: Browser
+) -> None:
+    kiosk, media = box
+    async with publishing(loopback, MOVING):
+        page = await open_page(browser, kiosk)
+        await until_state(page, "live", within_s=20)
+        await until_moving(page)
+        offers = kiosk.requests.count(("POST", "/whep/peer"))
+        await page.evaluate("window.dispatchEvent(new PageTransitionEvent('pagehide'))")
+        await media.until_sessions(0)
+        await asyncio.sleep(1)  # for what must not come
+        assert kiosk.requests.count(("POST", "/whep/peer")) == offers
+        await media.until_sessions(0)
+        await page.close()

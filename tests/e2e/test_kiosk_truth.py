@@ -137,6 +137,26 @@ async def until_steady(box: KioskBox) -> None:
             await box.board.wait_for(lambda now, old=report: now.screen.report != old)  # type: ignore[misc]
 
 
+async def test_a_picture_that_nobody_looks_at_gets_no_stiller(
+    loopback: str, browser: Browser
+) -> None:
+    """Frames are decoded on while the browser paints none: its GPU process hangs, or the screen."""
+    async with kiosk_box(loopback) as box:
+        page = await open_page(browser, box)
+        before, after = await page.evaluate("""async () => {
+            const {PictureEye} = await import('/kiosk/picture-eye.js');
+            const eye = new PictureEye(document.createElement('canvas'));
+            const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+            for (let i = 0; i < 10; i += 1) { eye.onFrame(); await wait(100); }
+            const before = eye.stillS;
+            await wait(500);
+            return [before, eye.stillS];
+        }""")
+        assert before == after
+        assert 0.6 < after < 5
+        await page.close()
+
+
 async def test_an_order_never_disturbs_a_good_picture_and_helps_a_bad_one(
     loopback: str, browser: Browser
 ) -> None:
