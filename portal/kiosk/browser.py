@@ -183,6 +183,8 @@ class Browser:
         return ended
 
     def _tree(self) -> list[psutil.Process]:
+        if self._process is None or self._process.returncode is not None:
+            return []  # its number may be another's by now
         try:
             process = psutil.Process(self.pid)
             return [process, *process.children(recursive=True)]

@@ -11,6 +11,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from portal.errors import KioskError
 from portal.kiosk.browser import Browser
 from portal.kiosk.connectors import is_any_screen_there
@@ -107,6 +109,9 @@ class Watchdog:
         self._unpainted = 0
         self._compositor_misses = 0
         self._weight = Weight(self._memory_mb, now)
+        if self._obeyed is not None:  # what was ordered meanwhile is done: this one is new
+            restarts = self._followed.word.browser_restarts
+            self._obeyed = msgspec.structs.replace(self._obeyed, browser_restarts=restarts)
 
     def _order(self) -> Step | None:
         """A counter that grew is an order; one that fell belongs to a daemon that started anew.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +16,7 @@ from portal.kiosk.browser import Browser
 from portal.kiosk.following import Followed, Word
 from portal.kiosk.ladder import Ladder, Step
 from portal.kiosk.watchdog import Watchdog
+from portal.process import ChildProcess
 
 _URL = "http://127.0.0.1:8080/kiosk/"
 _SPLASH = "data:text/html,splash"
@@ -211,6 +213,24 @@ async def test_only_orders_that_are_new_are_obeyed(scene: Scene) -> None:
     assert await scene.run(10) is None
     scene.clock.hear(Word(compositor_restarts=1))
     assert await scene.run(10) is Step.COMPOSITOR
+
+
+async def test_a_browser_that_is_new_is_not_started_again_for_an_order_of_before(
+    scene: Scene,
+) -> None:
+    """The daemon missed the page while its browser was being started again."""
+    assert await scene.run(5) is None
+    scene.clock.hear(Word(browser_restarts=1))
+    assert await scene.run(10) is None
+    scene.clock.hear(Word(browser_restarts=1, compositor_restarts=1))
+    assert await scene.run(10) is Step.COMPOSITOR
+
+
+async def test_a_browser_that_ended_leaves_its_number_to_others(scene: Scene) -> None:
+    """Whatever process has it by now is not the browser's to end."""
+    ended = types.SimpleNamespace(pid=os.getpid(), returncode=-9)
+    scene.browser._process = cast("ChildProcess", ended)
+    assert scene.browser._tree() == []
 
 
 async def test_a_screen_that_nothing_else_makes_dark_is_covered(scene: Scene) -> None:
