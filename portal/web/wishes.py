@@ -61,7 +61,7 @@ async def read_wish(request: web.Request, kind: type[Wish], example: str) -> Wis
         )
     try:
         return msgspec.json.decode(await request.read(), type=kind)
-    except msgspec.MsgspecError as exc:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise RequestError(400, str(exc), remedy=f"send {example}") from exc
 
 

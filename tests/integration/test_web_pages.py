@@ -273,6 +273,20 @@ async def test_a_camera_is_paused_and_shown_again_from_the_box(loopback: str) ->
 
 
 @pytest.mark.parametrize(
+    "body", [b'{"page": "\xff"}', b'{"deep": ' + b"[" * 3000 + b"]" * 3000 + b"}"]
+)
+async def test_a_report_that_cannot_be_read_is_refused_and_is_no_bug(
+    loopback: str, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        site_at(loopback) as site,
+        site.http.post(f"{site.local}/api/v1/screen", data=body, headers=JSON) as answer,
+    ):
+        assert answer.status == 400
+    assert "a bug" not in caplog.text
+
+
+@pytest.mark.parametrize(
     ("body", "headers", "status"),
     [
         ('{"paused": true}', {"Content-Type": "text/plain"}, 415),
