@@ -11,6 +11,7 @@ import asyncio
 import logging
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ _LOG = logging.getLogger(__name__)
 
 # Answers in 5 ms. One that hangs does so because the compositor does, which others notice.
 _LIMIT_S = 3.0
+# What a screen refused: a TV that is just waking up takes it later.
+_AGAIN_S = 60.0
 _TRANSFORMS = {0: "normal", 90: "90", 180: "180", 270: "270"}
 
 
@@ -86,7 +89,7 @@ class Outputs:
     def __init__(self, kiosk: KioskSection, env: Mapping[str, str]) -> None:
         self._kiosk = kiosk
         self._env = env
-        self._refused: set[tuple[str, ...]] = set()
+        self._refused: dict[tuple[str, ...], float] = {}  # until when it is not asked again
 
     async def reconcile(self, *, is_wanted: bool) -> tuple[Output, ...] | None:
         """The outputs as they were found; None where the compositor does not let us look."""
@@ -103,16 +106,20 @@ class Outputs:
             kiosk = KioskSection(mode=kiosk.mode, rotate=kiosk.rotate)
         for output in outputs:
             words = changes(output, kiosk, is_wanted=is_wanted)
-            if words and (output.name, *words) not in self._refused:
+            asked_again_at = self._refused.get((output.name, *words), 0.0)
+            if words and time.monotonic() >= asked_again_at:
                 await self._apply(output.name, words)
         return outputs
 
     async def _apply(self, name: str, words: list[str]) -> None:
-        if await self._run("--output", name, *words) is not None:
+        asked = (name, *words)
+        if await self._run("--output", *asked) is not None:
             _LOG.info("screen %s: %s", name, " ".join(words))
+            self._refused.pop(asked, None)
             return
-        _LOG.warning("screen %s does not take %s", name, " ".join(words))
-        self._refused.add((name, *words))  # said once; asked again after a restart
+        if asked not in self._refused:  # said once
+            _LOG.warning("screen %s does not take %s", name, " ".join(words))
+        self._refused[asked] = time.monotonic() + _AGAIN_S
 
     async def _run(self, *arguments: str) -> str | None:
         process = await ChildProcess.spawn(

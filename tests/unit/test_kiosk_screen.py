@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from pathlib import Path
 
 import msgspec
@@ -9,12 +10,13 @@ import pytest
 
 from portal.config import KioskSection
 from portal.errors import KioskError
+from portal.kiosk import outputs
 from portal.kiosk.cec import cec_commands
 from portal.kiosk.compositors import announced, choose_compositor, launch_of
 from portal.kiosk.connectors import Connector, is_any_screen_there, read_connectors
 from portal.kiosk.flags import screen_flags
 from portal.kiosk.following import Word
-from portal.kiosk.outputs import Output, changes, parse_outputs
+from portal.kiosk.outputs import Output, Outputs, changes, parse_outputs
 from portal.kiosk.splash import splash_url
 from portal.model import SiteStatus, Snapshot
 
@@ -69,6 +71,37 @@ def test_an_output_that_came_back_is_switched_on_as_the_settings_say() -> None:
         *("--on", "--transform", "270", "--mode", "1920x1080")
     ]
     assert changes(Output(name="HDMI-A-1"), kiosk, is_wanted=False) == []
+
+
+class WakingScreen(Outputs):
+    """Refuses the first time."""
+
+    def __init__(self) -> None:
+        super().__init__(KioskSection(), {})
+        self.asked: list[tuple[str, ...]] = []
+
+    async def _run(self, *arguments: str) -> str | None:
+        if not arguments:
+            return "HDMI-A-1 (a TV)\n  Enabled: no\n"
+        self.asked.append(arguments)
+        return "" if len(self.asked) > 1 else None
+
+
+async def test_a_screen_that_refused_once_is_not_dark_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(outputs, "time", types.SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(outputs, "shutil", types.SimpleNamespace(which=lambda _: "wlr-randr"))
+    screen = WakingScreen()
+    for _ in range(20):
+        await screen.reconcile(is_wanted=True)
+        now += 2
+    assert screen.asked == [("--output", "HDMI-A-1", "--on")], "it is not pestered"
+    for _ in range(20):
+        await screen.reconcile(is_wanted=True)
+        now += 2
+    assert len(screen.asked) > 1
 
 
 def test_the_first_compositor_that_is_installed_is_taken(
