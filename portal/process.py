@@ -91,7 +91,8 @@ class ChildProcess:
         the pipe)."""
         code = await self._process.wait()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self._reader), timeout=1.0)
+            async with asyncio.timeout(1.0):
+                await asyncio.shield(self._reader)
         return code
 
     async def stop(self, *, grace_s: float = 2.0) -> int:
@@ -99,7 +100,10 @@ class ChildProcess:
         if self._process.returncode is None:
             self._signal(signal.SIGTERM)
             try:
-                await asyncio.wait_for(self._process.wait(), timeout=grace_s)
+                # Not wait_for(): in Python 3.11 it forgets that it was cancelled when the child
+                # ends in the same moment, as at the stop of a unit.
+                async with asyncio.timeout(grace_s):
+                    await self._process.wait()
             except TimeoutError:
                 self._signal(signal.SIGKILL)
                 await self._process.wait()

@@ -83,14 +83,16 @@ class RunningProcess:
         """INT, KILL after `grace_s`, reap. MediaMTX 1.12 ends its hooks at INT only."""
         self._signal(signal.SIGINT)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), grace_s)
+            async with asyncio.timeout(grace_s):
+                await self._ended.wait()
         await self.kill()
 
     async def kill(self) -> None:
         """Raises `MediaServerError` if it does not end: another user's, or stuck in the kernel."""
         self._signal(signal.SIGKILL)
         try:
-            await asyncio.wait_for(self._ended.wait(), _KILL_WITHIN_S)
+            async with asyncio.timeout(_KILL_WITHIN_S):
+                await self._ended.wait()
         except TimeoutError as exc:
             raise MediaServerError(
                 f"MediaMTX (pid {self.pid}) cannot be ended",
