@@ -311,7 +311,7 @@ class Publisher:
                 file.write(text)
             os.replace(partial, self._status)  # noqa: PTH105
         except OSError:
-            pass
+            _remove(partial)
 
     def _log(self) -> None:
         """Into MediaMTX's log; not again while the reason stays the same."""
@@ -323,6 +323,13 @@ class Publisher:
             os.write(2, ("\n".join(lines) + "\n").encode(errors="replace"))
         except OSError:
             pass
+
+
+def _remove(path: str) -> None:
+    try:  # noqa: SIM105 - as in _write
+        os.unlink(path)  # noqa: PTH108 - as in _write
+    except OSError:
+        pass
 
 
 def _read(fd: int) -> bytes | None:

@@ -225,3 +225,17 @@ async def test_a_number_that_belongs_to_another_process_now_is_left_alone(tmp_pa
         other.kill()
         await other.wait()
     assert not end_publisher(tmp_path / "absent")
+
+
+async def test_a_full_disk_is_left_without_rubbish(ffmpeg: Path, tmp_path: Path) -> None:
+    log = tmp_path / "runs"
+    log.mkdir()
+    ffmpeg.write_text(f'#!/bin/sh\nmkdir "{log}/$$"\nexit 1\n')
+    status = tmp_path / "status" / "publisher.cam"
+    status.parent.mkdir()
+    no_byte_fits = ("prlimit", "--fsize=0")
+    async with publisher(ffmpeg, status, *no_byte_fits) as process:
+        await until(lambda: len(list(log.iterdir())) > 2)  # it goes on all the same
+        process.terminate()
+        await process.wait()
+    assert list(status.parent.iterdir()) == []
