@@ -49,7 +49,7 @@ _ORDERED = {
 
 
 async def _brief_look(url: str) -> ProbeResult:
-    return await look(url, seconds=_LOOK_S, patience_s=_LOOK_PATIENCE_S)
+    return await look(url, seconds=_LOOK_S, patience_s=_LOOK_PATIENCE_S, nice=0)
 
 
 class Healing:
@@ -144,10 +144,12 @@ class Healing:
             log.info("the restart changed nothing: the picture is taken for a still scene")
         if not wants:
             return
+        before = _publication(self._state.snapshot)
         found = await self._look(self._url)
-        now = self._monotonic()
+        now, snapshot = self._monotonic(), self._state.snapshot
         self._still_look_at = now + _STILL_LOOK_EVERY_S
-        is_still = sight_of(self._state.snapshot, self._clock()).trouble is Trouble.STILL
+        is_still = sight_of(snapshot, self._clock()).trouble is Trouble.STILL
+        is_still &= _publication(snapshot) == before  # else it was started again by its own
         if is_still and found.state is PictureState.STALLED and found.connected:
             self._ladder.spend(HealStep.PEER_PUBLISHER, now)
             self._order(HealStep.PEER_PUBLISHER, sight.reason)
@@ -250,6 +252,10 @@ def _done_by_page(before: Snapshot, now: Snapshot) -> set[HealStep]:
         return {HealStep.SESSION, HealStep.TRANSPORT, HealStep.RELOAD}
     counts = {heal.step: heal.count for heal in old.steps}
     return {heal.step for heal in new.steps if heal.count > counts.get(heal.step, 0)}
+
+
+def _publication(snapshot: Snapshot) -> int | None:
+    return snapshot.link.remote.publication if snapshot.link.remote else None
 
 
 def _news(seen: Snapshot, now: Snapshot) -> bool:

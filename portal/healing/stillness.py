@@ -7,7 +7,7 @@ nothing in a still scene. So each one in vain makes this more patient.
 
 from __future__ import annotations
 
-FIRST_PATIENCE_S = 2.0  # a publisher that saw it has ended its picture by the end of our look
+FIRST_PATIENCE_S = 1.5  # a publisher that saw it has ended its picture by the end of our look
 MAX_PATIENCE_S = 3600.0
 _VERDICT_S = 8.0  # an encoder is back within 2 s, a slow USB camera within 5
 _STEADY_S = 5.0  # a camera that starts moves its exposure for 1 to 3 s, even before a wall

@@ -24,7 +24,8 @@ from tests.integration.test_daemon import portal, until_state
 pytestmark = pytest.mark.timeout(150)
 
 MODE = Mode(width=640, height=360, fps=15)
-WITHIN_S = 5.0
+# Who asks another site looks for 2 s first: its own screen may be at fault.
+WITHIN_S = {"its publisher": 5.0, "the other site": 7.0}
 ROUNDS = 2
 
 _CONFIG = """
@@ -200,4 +201,4 @@ async def test_a_camera_that_freezes_is_started_again_by_who_sees_it(
     heals = [(heal["step"], heal["count"]) for heal in state["heals"]]
     assert heals == ([] if seen_by == "its publisher" else [("peer-publisher", ROUNDS)])
     assert set(page.steps) == {""}  # the page was left alone
-    assert min(took) < WITHIN_S
+    assert min(took) < WITHIN_S[seen_by]

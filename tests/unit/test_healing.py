@@ -347,6 +347,24 @@ async def test_a_picture_that_moves_again_during_the_look_is_left_alone(site: Si
     assert site.board.snapshot.asks.ask is None
 
 
+async def test_a_publisher_that_healed_itself_during_the_look_is_left_alone(site: Site) -> None:
+    """The page may say so up to a second later."""
+    site.found = FROZEN
+
+    async def look(url: str) -> ProbeResult:
+        link = site.board.snapshot.link
+        assert link.remote is not None
+        remote = msgspec.structs.replace(link.remote, publication=link.remote.publication + 1)
+        site.board.update(link=msgspec.structs.replace(link, remote=remote))
+        return await site._look(url)
+
+    site.healing._look = look
+    await site.watch(60, ScreenState.LIVE)
+    await site.stand(3)
+    assert site.looks
+    assert site.board.snapshot.asks.ask is None
+
+
 async def test_a_page_that_is_late_is_not_taken_for_a_still_picture(site: Site) -> None:
     site.screen(ScreenState.LIVE, moved_s=0.0)
     seen = site.board.snapshot
