@@ -79,7 +79,7 @@ async def test_the_other_sites_title_comes_and_goes(
 async def test_a_picture_keeps_its_shape_between_black_bars(
     width: int, height: int, box: Box, loopback: str, browser: Browser
 ) -> None:
-    red = ("-f", "lavfi", "-i", f"color=red:s={width}x{height}:r=30")
+    red = ("-f", "lavfi", "-i", f"color=red:s={width}x{height}:r=30,noise=alls=9:allf=t")
     async with publishing(loopback, red):
         page = await open_page(browser, box[0])
         title = page.locator("#title")
