@@ -13,7 +13,8 @@ from portal.model import HealStep
 class Place(StrEnum):
     """Where the fault is."""
 
-    PAGE = "here"  # in our page, or between it and the camera
+    PAGE = "here"  # in our page: from this box the picture can be had
+    WAY = "way"  # between the sites, as far as can be told: no browser's restart helps
     SCREEN = "screen"  # the page is gone
     THERE = "there"  # at the other site
 
@@ -59,12 +60,12 @@ _SCREEN_STEPS = (
         settle_s=30,
         limit=Limit(min_interval_s=120, per_hour=4),
     ),
-    Rung(  # its limit of hours is kept on the disk: see reboot.py
-        step=HealStep.REBOOT,
-        after_s=300,
-        settle_s=300,
-        limit=Limit(min_interval_s=600, per_hour=1),
-    ),
+)
+_REBOOT = Rung(  # its limit of hours is kept on the disk: see reboot.py
+    step=HealStep.REBOOT,
+    after_s=300,
+    settle_s=300,
+    limit=Limit(min_interval_s=600, per_hour=1),
 )
 _PEER_STEPS = (
     Rung(
@@ -81,8 +82,9 @@ _PEER_STEPS = (
     ),
 )
 RUNGS: dict[Place, tuple[Rung, ...]] = {
-    Place.PAGE: (*_PAGE_STEPS, *_SCREEN_STEPS),
-    Place.SCREEN: _SCREEN_STEPS,
+    Place.PAGE: (*_PAGE_STEPS, *_SCREEN_STEPS, _REBOOT),
+    Place.WAY: _PAGE_STEPS,
+    Place.SCREEN: _SCREEN_STEPS,  # a kiosk that somebody stopped is no reason for a reboot
     Place.THERE: _PEER_STEPS,
 }
 _STEADY_S = 10.0  # a picture that was good for less was not healed

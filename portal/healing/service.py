@@ -237,10 +237,12 @@ class Healing:
 
 
 def _place_of(found: ProbeResult) -> Place:
-    """A probe that does not work, or finds no way for the media, says nothing against the other
+    """A probe that does not work, or finds no way for the media, says nothing against either
     site."""
+    if found.state is PictureState.LIVE:
+        return Place.PAGE
     is_stalled = found.state is PictureState.STALLED and found.connected
-    return Place.THERE if is_stalled or found.state is PictureState.ABSENT else Place.PAGE
+    return Place.THERE if is_stalled or found.state is PictureState.ABSENT else Place.WAY
 
 
 def _done_by_page(before: Snapshot, now: Snapshot) -> set[HealStep]:

@@ -142,11 +142,19 @@ async def test_a_short_gap_is_the_pages_own_affair(site: Site) -> None:
     assert site.looks == 0
 
 
-@pytest.mark.parametrize("found", [LIVE, NO_WAY, BROKEN])
-async def test_a_fault_on_this_side_is_healed_here_from_the_smallest_step_up(
-    site: Site, found: ProbeResult
+@pytest.mark.parametrize("found", [NO_WAY, BROKEN])
+async def test_a_network_without_a_way_for_the_picture_costs_no_browser(
+    tmp_path: Path, found: ProbeResult
 ) -> None:
+    site = Site(tmp_path, reboot=True)
     site.found = found
+    await site.watch(3600, ScreenState.CONNECTED, **DARK)
+    assert set(site.steps) == {HealStep.SESSION, HealStep.TRANSPORT, HealStep.RELOAD}
+    assert site.rebooted == 0
+
+
+async def test_a_fault_on_this_side_is_healed_here_from_the_smallest_step_up(site: Site) -> None:
+    site.found = LIVE
     await site.watch(100, ScreenState.CONNECTED, **DARK)
     assert site.steps == [
         HealStep.SESSION,
@@ -483,10 +491,17 @@ def test_a_ladder_skips_what_it_may_not_do() -> None:
 async def test_a_box_reboots_only_if_it_may(tmp_path: Path) -> None:
     forbidden, allowed = Site(tmp_path), Site(tmp_path, reboot=True)
     for site in (forbidden, allowed):
-        await site.watch(1, ScreenState.LIVE)
-        await site.watch(600, ScreenState.ABSENT)
+        site.found = LIVE
+        await site.watch(600, ScreenState.CONNECTED, **DARK)
     assert forbidden.rebooted == 0
     assert allowed.rebooted == 1
+
+
+async def test_a_kiosk_that_somebody_stopped_is_no_reason_for_a_reboot(tmp_path: Path) -> None:
+    site = Site(tmp_path, reboot=True)
+    await site.watch(1, ScreenState.LIVE)
+    await site.watch(3600, ScreenState.ABSENT)
+    assert site.rebooted == 0
 
 
 async def test_a_box_reboots_at_most_once_in_six_hours_however_often_it_starts(
