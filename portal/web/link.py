@@ -63,7 +63,8 @@ class _LinkServer:
             pass
         finally:
             self._sockets.discard(socket)
-        return socket
+        # aiohttp takes a socket that never opened for a bug of ours.
+        return socket if socket.prepared else web.Response(status=408)
 
     def _admit(self, request: web.Request) -> None:
         """Who may read our state. The check of the peer's certificate belongs here, once pairing
