@@ -18,8 +18,8 @@ from tests.lab.sights import camera_state, open_kiosk
 pytestmark = pytest.mark.timeout(600)
 
 # netem's words, and the share of frames that has to come through nevertheless: lost packets are
-# sent again, and a keyframe comes five times a second. Where a session ended up on TCP, a fifth lost
-# leaves next to nothing of it: then only what comes after counts.
+# sent again, and a keyframe comes five times a second. A session that ended up on TCP does not get
+# through a fifth lost: there only what comes after counts.
 NETWORKS = {
     "loss 5%": 0.7,
     "loss 10%": 0.5,
