@@ -38,6 +38,9 @@ TARGETS = {
 SCREEN_TARGETS = {"renderer killed": 6.0, "browser killed": 6.0, "compositor killed": 10.0}
 _CALM_S = 3.0
 _GIVE_UP_S = 60.0
+# `portal kiosk` leaves a screen that needs five compositors in a row to its unit: all has been well
+# for so long, and faults count as new ones.
+_FORGIVEN_S = 33.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +74,17 @@ async def measure(rounds: int, soak_minutes: float) -> tuple[list[Recovery], lis
             slopes = await soak(sites, soak_minutes) if soak_minutes else []
     with tempfile.TemporaryDirectory(prefix="portal-recovery-") as folder:
         async with world(Path(folder), kiosk=True) as sites:
-            recoveries += await _rounds(sites, SCREEN_TARGETS, rounds)
+            recoveries += await _rounds(sites, SCREEN_TARGETS, rounds, between_s=_FORGIVEN_S)
     return recoveries, slopes
 
 
-async def _rounds(sites: World, targets: Mapping[str, float], rounds: int) -> list[Recovery]:
+async def _rounds(
+    sites: World, targets: Mapping[str, float], rounds: int, *, between_s: float = 0.0
+) -> list[Recovery]:
     faults = {fault.name: fault for fault in (*ALL, *SCREEN)}
     took: dict[str, list[float]] = {name: [] for name in targets}
     for number in range(rounds):
+        await asyncio.sleep(between_s if number else 0.0)
         for name in targets:
             took[name].append(await _one(sites, faults[name]))
             click.echo(f"round {number + 1}: {name}: {took[name][-1]:.2f} s", err=True)
