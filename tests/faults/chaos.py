@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from tests.faults.kinds import ALL, SCREEN, Fault
-from tests.faults.leaks import descriptors, nothing_leaked
+from tests.faults.leaks import nothing_leaked
 from tests.faults.world import World, world
 
 RESULTS = Path(__file__).parents[2] / "bench" / "results"
@@ -77,7 +77,6 @@ async def run(seed: int, minutes: float) -> Outcome:
     windows: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory(prefix="portal-chaos-") as folder:
         async with world(Path(folder), kiosk=True) as sites:
-            open_before = descriptors(sites)
             began = time.time()
             faults = iter(order(seed))
             while time.time() - began < minutes * 60:
@@ -90,7 +89,7 @@ async def run(seed: int, minutes: float) -> Outcome:
             interruptions = sites.screen.interruptions(began)
             leaked = ""
             try:
-                await nothing_leaked(sites, open_before)
+                await nothing_leaked(sites)
             except AssertionError as exc:
                 leaked = str(exc)
     return Outcome(

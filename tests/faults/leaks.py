@@ -11,8 +11,8 @@ import psutil
 from tests.faults.box import Box
 from tests.faults.world import World
 
-# Descriptors vary with connections that are just being opened or closed.
-_DESCRIPTORS = 12
+# A daemon has 25 to 35, MediaMTX with a screen about 20: what leaks over many faults comes beyond.
+_MOST_DESCRIPTORS = 64
 _WITHIN_S = 30.0
 
 Holdings = dict[str, Counter[str]]
@@ -39,7 +39,7 @@ async def _held_by(box: Box) -> Counter[str]:
     return found
 
 
-def descriptors(world: World) -> Counter[str]:
+def _descriptors(world: World) -> Counter[str]:
     """Open file descriptors of the processes that stay."""
     found: Counter[str] = Counter()
     for box in (world.dublin, world.new_york):
@@ -49,7 +49,7 @@ def descriptors(world: World) -> Counter[str]:
     return found
 
 
-async def nothing_leaked(world: World, open_before: Counter[str]) -> None:
+async def nothing_leaked(world: World) -> None:
     """Sessions of a lost network end after their timeouts. Raises `AssertionError`."""
     try:
         async with asyncio.timeout(_WITHIN_S):
@@ -58,9 +58,5 @@ async def nothing_leaked(world: World, open_before: Counter[str]) -> None:
     except TimeoutError:
         now = await _holdings(world)
         raise AssertionError(f"left behind: {now}, wanted: {_WANTED}") from None
-    grown = {
-        name: (open_before[name], count)
-        for name, count in descriptors(world).items()
-        if count > open_before[name] + _DESCRIPTORS
-    }
-    assert not grown, f"descriptors grew: {grown}"
+    opened = _descriptors(world)
+    assert max(opened.values(), default=0) <= _MOST_DESCRIPTORS, f"descriptors: {opened}"

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.faults.kinds import ALL, LONG_CUTS, Fault
-from tests.faults.leaks import descriptors, nothing_leaked
+from tests.faults.leaks import nothing_leaked
 from tests.faults.world import World
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
@@ -40,7 +40,6 @@ async def test_the_picture_comes_back_and_nothing_is_left_behind(
     sites: World, fault: Fault
 ) -> None:
     await sites.screen.until_live(time.time(), within_s=60)
-    open_before = descriptors(sites)
     try:
         since = await fault.harm(sites)
         took = await sites.screen.until_live(since, within_s=fault.within_s + 60)
@@ -50,4 +49,4 @@ async def test_the_picture_comes_back_and_nothing_is_left_behind(
     if fault.within_s == 0:
         assert took == 0, f"the picture stopped for {took:.2f} s\n{sites.story}"
     assert took <= fault.within_s * _SLACK + _SLACK_S, sites.story
-    await nothing_leaked(sites, open_before)
+    await nothing_leaked(sites)
