@@ -43,16 +43,22 @@ def toml(name: str, address: str, peer: str, peer_address: str, more: str = "") 
 
 @asynccontextmanager
 async def daemon(config: Path) -> AsyncIterator[ChildProcess]:
-    """`portal run`, which need not be up yet."""
+    """`portal run`, which need not be up yet. A MediaMTX that outlived it (a test killed it)
+    is ended too."""
+    state_dir = str(config.with_suffix("")) + "-state"
     process = await ChildProcess.spawn(
         [sys.executable, "-m", "portal", "--config", str(config), "run"],
         name=config.stem,
-        env={**os.environ, "PORTAL_STATE_DIR": str(config.with_suffix("")) + "-state"},
+        env={**os.environ, "PORTAL_STATE_DIR": state_dir},
     )
     try:
         yield process
     finally:
         await process.stop(grace_s=6)
+        for left in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if left.environ().get("PORTAL_STATE_DIR") == state_dir:
+                    left.kill()
         print("\n".join(f"{config.stem}: {line}" for line in process.last_lines))
 
 
