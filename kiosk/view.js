@@ -19,8 +19,14 @@ function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Called for each frame: only a change costs the page a look at its styles.
+ * @param {string} name @param {string} value */
+function mark(name, value) {
+  const { dataset } = document.documentElement;
+  if (dataset[name] !== value) dataset[name] = value;
+}
+
 export class View {
-  #root = document.documentElement;
   #headline = byId('headline');
   #detail = byId('detail');
   #counter = byId('counter');
@@ -31,16 +37,16 @@ export class View {
 
   /** @param {Status} status @param {number} now performance.now() */
   render(status, now) {
-    this.#root.dataset['unmet'] = String(status.isUnmet);
-    const isNew = this.#root.dataset['state'] !== status.state;
-    this.#root.dataset['state'] = status.state;
-    this.#root.dataset['lastPicture'] = status.keepsLastPicture ? 'kept' : 'none';
+    const isNew = document.documentElement.dataset['state'] !== status.state;
+    mark('unmet', String(status.isUnmet));
+    mark('state', status.state);
+    mark('lastPicture', status.keepsLastPicture ? 'kept' : 'none');
     if (status.state === 'live') {
       if (isNew || this.#title.textContent !== status.there) this.#showTitle(status.there);
     } else {
       // A live picture has no card: its words stay while it fades away.
       const { length } = status.headline + status.detail;
-      this.#root.dataset['words'] = length > LONG ? 'many' : 'few';
+      mark('words', length > LONG ? 'many' : 'few');
       write(this.#headline, status.headline);
       write(this.#detail, status.detail);
       this.#title.classList.remove('shown');
