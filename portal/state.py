@@ -57,3 +57,16 @@ class StateBoard:
         while not predicate(self._snapshot):
             await self._changed.wait()
         return self._snapshot
+
+    async def wait_for_change(
+        self, of: Callable[[Snapshot], object], before: object, *, within_s: float | None = None
+    ) -> bool:
+        """Wait until `of` finds something else than `before`. False when the time was over first:
+        not an error, then it is looked at again."""
+        # Not wait_for(): in Python 3.11 it forgets that it was cancelled as the change comes.
+        try:
+            async with asyncio.timeout(within_s):
+                await self.wait_for(lambda snapshot: of(snapshot) != before)
+        except TimeoutError:
+            return False
+        return True

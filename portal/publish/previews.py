@@ -60,12 +60,7 @@ class Previews:
                     log.info("previews wait: %s", exc)
                     self._told = str(exc)
                 pause = _RETRY_S
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._changed(_basis(snapshot))
-
-    async def _changed(self, basis: object) -> None:
-        await self._state.wait_for(lambda snapshot: _basis(snapshot) != basis)
+            await self._state.wait_for_change(_basis, _basis(snapshot), within_s=pause)
 
     async def _reconcile(self, snapshot: Snapshot) -> None:
         if snapshot.media_server.state is not MediaServerState.READY or not snapshot.cameras_known:

@@ -100,10 +100,8 @@ class Publishing:
         ends and begins, and readers of the old one have to hear of the new one at once."""
         written = self._watch.written_at()
         while written == self._watch.written_at():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_STATUS_EVERY_S):
-                    await self._changed(basis)
-                    return
+            if await self._state.wait_for_change(_basis, basis, within_s=_STATUS_EVERY_S):
+                return
 
     async def _stay_paused(self) -> None:
         """A pause waits for nobody: not for a MediaMTX that hangs, nor for an ffmpeg that does,
@@ -121,9 +119,6 @@ class Publishing:
         while True:
             if await self._preparation.prove():
                 self._plan = None
-
-    async def _changed(self, basis: object) -> None:
-        await self._state.wait_for(lambda snapshot: _basis(snapshot) != basis)
 
     async def _reconcile(self, snapshot: Snapshot) -> float:
         """One step towards what is wanted. Returns the seconds until the next look."""
@@ -162,7 +157,7 @@ class Publishing:
                 await self._tell(snapshot.media_server.generation, "")
 
             preparing = asyncio.create_task(self._preparation.plan_for(camera, free=free))
-            changed = asyncio.create_task(self._changed(_basis(snapshot)))
+            changed = asyncio.create_task(self._state.wait_for_change(_basis, _basis(snapshot)))
             try:
                 await asyncio.wait({preparing, changed}, return_when=asyncio.FIRST_COMPLETED)
                 if preparing.done():

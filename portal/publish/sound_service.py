@@ -71,12 +71,7 @@ class SoundPublishing:
             except PortalError as exc:
                 self._fail(exc.message, exc.remedy)
                 pause = _POLL_FAULT_S
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._changed(basis)
-
-    async def _changed(self, basis: object) -> None:
-        await self._state.wait_for(lambda snapshot: _basis(snapshot) != basis)
+            await self._state.wait_for_change(_basis, basis, within_s=pause)
 
     async def _reconcile(self, snapshot: Snapshot) -> float:
         """One step towards what is wanted. Returns the seconds until the next look."""

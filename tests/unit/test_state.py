@@ -41,6 +41,22 @@ async def test_waiting_ends_at_the_first_snapshot_that_fits() -> None:
     assert (await waiting).camera.state is CameraState.LIVE
 
 
+async def test_waiting_for_a_change_ends_with_it_or_when_the_time_is_over() -> None:
+    state = board()
+
+    def camera_state(snapshot: Snapshot) -> CameraState:
+        return snapshot.camera.state
+
+    assert not await state.wait_for_change(camera_state, CameraState.ABSENT, within_s=0)
+    waiting = asyncio.ensure_future(state.wait_for_change(camera_state, CameraState.ABSENT))
+    await asyncio.sleep(0)
+    state.raise_fault("disk", "The disk is full")
+    await asyncio.sleep(0)
+    assert not waiting.done(), "something else changed"
+    state.update(camera=CameraStatus(state=CameraState.LIVE))
+    assert await waiting
+
+
 async def test_faults_that_are_told_again_wake_nobody() -> None:
     state = board()
     state.raise_fault("disk", "The disk is full")
