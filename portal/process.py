@@ -95,6 +95,13 @@ class ChildProcess:
                 await asyncio.shield(self._reader)
         return code
 
+    async def ended(self) -> str:
+        """Wait for its end; how it came, in words."""
+        code = await self.wait()
+        if code < 0:
+            return f"was ended by {signal.Signals(-code).name}"
+        return f"ended by itself ({code})"
+
     async def stop(self, *, grace_s: float = 2.0) -> int:
         """TERM to the group, KILL after `grace_s`, reap. Returns the exit code; idempotent."""
         if self._process.returncode is None:

@@ -120,10 +120,7 @@ class Browser:
     async def ended(self) -> str:
         """Wait for its end; how it came, in words."""
         assert self._process is not None  # noqa: S101 - only an open browser is waited for
-        code = await self._process.wait()
-        if code < 0:
-            return f"was ended by {signal.Signals(-code).name}"
-        return f"ended by itself ({code})"
+        return await self._process.ended()
 
     async def _page(self, method: str, *, within_s: float = 5.0, **params: Any) -> dict[str, Any]:
         if self._line is None:

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import shutil
-import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -112,10 +111,7 @@ class Compositor:
     async def ended(self) -> str:
         """Wait for its end; how it came, in words."""
         assert self._process is not None  # noqa: S101 - only an open one is waited for
-        code = await self._process.wait()
-        if code < 0:
-            return f"was ended by {signal.Signals(-code).name}"
-        return f"ended by itself ({code})"
+        return await self._process.ended()
 
     async def close(self) -> None:
         """Idempotent."""

@@ -25,3 +25,12 @@ async def is_cancelled(task: asyncio.Task[int], number: int) -> bool:
     was_cancelled = task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     return task.cancelled() is was_cancelled
+
+
+@pytest.mark.parametrize(
+    ("script", "how"), [("exit 3", "ended by itself (3)"), ("kill -9 $$", "was ended by SIGKILL")]
+)
+async def test_how_a_child_ended_is_said_in_words(script: str, how: str) -> None:
+    child = await ChildProcess.spawn(["sh", "-c", script], name="child")
+    assert await child.ended() == how
+    await child.stop()
