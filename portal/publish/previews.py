@@ -4,7 +4,6 @@ looks at one starts its publisher, and seconds after the last has gone it ends."
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from portal.model import Camera, MediaServerState, Snapshot
 from portal.publish.command import publish_url, publisher_line
 from portal.publish.encoder import encoder_argv
 from portal.publish.ffmpeg import find_ffmpeg
+from portal.publish.watching import PublisherWatch
 from portal.state import StateBoard
 
 log = logging.getLogger(__name__)
@@ -76,8 +76,7 @@ class Previews:
         }
         for name in there.keys() - wanted.keys():
             await self._client.delete_path(name)
-            with contextlib.suppress(OSError):
-                self._status_path(name).unlink(missing_ok=True)
+            PublisherWatch(self._status_path(name)).forget()
         for name, settings in wanted.items():
             if there.get(name, {}).get("runOnDemand") != settings["runOnDemand"]:
                 await self._client.set_path(name, settings)

@@ -26,6 +26,7 @@ from portal.publish.ending import end_publishers
 from portal.publish.explain import PublisherStatus, complaint_of, explained
 from portal.publish.machine import Machine
 from portal.publish.preparing import Preparation
+from portal.publish.told import ToldPath
 from portal.publish.watching import PublisherWatch, is_alive, is_fault, with_names
 from portal.state import StateBoard
 from portal.store import Store
@@ -64,9 +65,7 @@ class Publishing:
         self._state_dir = state_dir
         self._watch = PublisherWatch(state_dir / f"publisher.{PATH}")
         self._preparation = Preparation(config, Store(state_dir), machine=machine)
-        # What MediaMTX was last told: the generation, and the line, "" for no path.
-        self._told: tuple[int, str] | None = None
-        self._told_at = 0.0
+        self._path = ToldPath(client, PATH, self._watch)
         self._plan: tuple[Camera, Plan] | None = None
         self._restarts = state.snapshot.publisher_restarts
         self._published_since: str | None = None  # by MediaMTX's clock
@@ -110,7 +109,7 @@ class Publishing:
         while True:
             await self._state.wait_for(lambda snapshot: snapshot.paused)
             end_publishers(self._state_dir)
-            if self._told is not None and self._told[1] == "":
+            if self._path.is_absent:
                 await self._state.wait_for(lambda snapshot: not snapshot.paused)
             else:
                 await asyncio.sleep(_POLL_PAUSED_S)
@@ -133,7 +132,7 @@ class Publishing:
             return _POLL_IDLE_S
         if camera is None:
             self._restarts = snapshot.publisher_restarts
-            await self._tell(server.generation, "")
+            await self._path.tell(server.generation, "")
             return _POLL_IDLE_S
         if snapshot.publisher_restarts != self._restarts:
             self._restarts = snapshot.publisher_restarts
@@ -144,7 +143,7 @@ class Publishing:
         line = publisher_line(
             plan.argv, parent=server.pid, status=self._watch.path, device=camera.device
         )
-        await self._tell(server.generation, line)
+        await self._path.tell(server.generation, line)
         return await self._look(camera, plan)
 
     async def _prepared(self, camera: Camera, snapshot: Snapshot) -> Plan | None:
@@ -154,7 +153,7 @@ class Publishing:
             self._show(CameraState.STARTING, camera)
 
             async def free() -> None:
-                await self._tell(snapshot.media_server.generation, "")
+                await self._path.tell(snapshot.media_server.generation, "")
 
             preparing = asyncio.create_task(self._preparation.plan_for(camera, free=free))
             changed = asyncio.create_task(self._state.wait_for_change(_basis, _basis(snapshot)))
@@ -171,34 +170,13 @@ class Publishing:
     async def _end(self) -> None:
         """The publisher, whatever state it is in; the next step starts a new one."""
         log.info("camera: the publisher is started anew")
-        self._watch.end()
-        self._told = None
-        await self._client.delete_path(PATH)
-
-    async def _tell(self, generation: int, line: str) -> None:
-        """Make the path run `line`; none for "". One that runs it already is left in peace: it may
-        be older than this daemon."""
-        if self._told == (generation, line):
-            return
-        self._told = None  # MediaMTX may do it and answer too late
-        settings = await self._client.path_settings(PATH)
-        if not line:
-            if settings is not None:
-                await self._client.delete_path(PATH)
-        elif settings is None or settings.get("runOnInit") != line:
-            await self._publish(line)
-        self._told = (generation, line)
-        self._told_at = time.monotonic()
-
-    async def _publish(self, line: str) -> None:
-        self._watch.forget()
-        await self._client.set_path(PATH, {"runOnInit": line, "runOnInitRestart": True})
+        await self._path.end()
 
     async def _look(self, camera: Camera, plan: Plan) -> float:
         """See what became of it."""
         path = await self._client.path(PATH)
         if path is None:
-            self._told = None  # MediaMTX forgot it
+            self._path.was_forgotten()
             return _POLL_STARTING_S
         if path.ready:
             self._watch.saw_picture()
@@ -215,15 +193,14 @@ class Publishing:
     async def _look_at_publisher(self, camera: Camera, plan: Plan) -> float:
         """There is no picture yet, or no more."""
         status = self._watch.read()
-        since_told = time.monotonic() - self._told_at
+        since_told = self._path.since_told_s
         if status is None or status.tag != tag(plan.argv):
             if since_told > _PUBLISHER_WITHIN_S:
                 self._show(CameraState.FAULT, camera, "the publisher does not start")
                 return _POLL_FAULT_S
         elif not is_alive(status) and since_told > _POLL_LIVE_S:
             # MediaMTX would wait 5 s.
-            await self._client.delete_path(PATH)
-            self._told = None
+            await self._path.take_away()
             return 0
         elif self._watch.hangs(status):
             await self._end()

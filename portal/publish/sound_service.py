@@ -7,7 +7,6 @@ nothing that starts again by itself can be heard, and no part of the picture's w
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from pathlib import Path
 
@@ -16,9 +15,10 @@ from portal.errors import PortalError
 from portal.mediamtx.client import MediaMtxClient, NoAnswerError
 from portal.model import Camera, CameraState, MediaServerState, MicrophoneState, Snapshot
 from portal.publish.command import publish_url, publisher_line, tag
-from portal.publish.explain import PublisherStatus, parse_status
 from portal.publish.ffmpeg import find_ffmpeg
 from portal.publish.sound import PATH, SoundSource, sound_argv, sound_explanation, sound_source
+from portal.publish.told import ToldPath
+from portal.publish.watching import PublisherWatch
 from portal.state import StateBoard
 
 log = logging.getLogger(__name__)
@@ -53,9 +53,8 @@ class SoundPublishing:
         self._state = state
         self._client = client
         self._cards = cards
-        self._status_path = state_dir / "publisher.sound"
-        # What MediaMTX was last told: the generation, and the line, "" for no path.
-        self._told: tuple[int, str] | None = None
+        self._watch = PublisherWatch(state_dir / "publisher.sound")
+        self._path = ToldPath(client, PATH, self._watch)
         self._argv: tuple[SoundSource, list[str]] | None = None
 
     async def run(self) -> None:
@@ -66,7 +65,6 @@ class SoundPublishing:
             try:
                 pause = await self._reconcile(snapshot)
             except NoAnswerError:
-                self._told = None
                 pause = _POLL_FAULT_S
             except PortalError as exc:
                 self._fail(exc.message, exc.remedy)
@@ -92,8 +90,8 @@ class SoundPublishing:
             self._show(MicrophoneState.OFF)
             return _POLL_IDLE_S
         argv = await self._encoder(source)
-        line = publisher_line(argv, parent=server.pid, status=self._status_path)
-        await self._tell(server.generation, line)
+        line = publisher_line(argv, parent=server.pid, status=self._watch.path)
+        await self._path.tell(server.generation, line)
         return await self._look(tag(argv))
 
     async def _rest(self, snapshot: Snapshot) -> float:
@@ -109,7 +107,7 @@ class SoundPublishing:
         """Whether nobody listens: a MediaMTX that does not answer yet may be an older daemon's."""
         server = snapshot.media_server
         if server.state is MediaServerState.READY:
-            await self._tell(server.generation, "")
+            await self._path.tell(server.generation, "")
         return server.state is not MediaServerState.STARTING
 
     def _is_plugged(self, source: SoundSource) -> bool:
@@ -131,43 +129,22 @@ class SoundPublishing:
             self._argv = (source, argv)
         return self._argv[1]
 
-    async def _tell(self, generation: int, line: str) -> None:
-        """Make the path run `line`; none for "". One that runs it already is left in peace: it may
-        be older than this daemon."""
-        if self._told == (generation, line):
-            return
-        if not line:
-            await self._client.delete_path(PATH)
-        else:
-            settings = await self._client.path_settings(PATH)
-            if settings is None or settings.get("runOnInit") != line:
-                with contextlib.suppress(OSError):  # an older publisher's
-                    self._status_path.unlink(missing_ok=True)
-                await self._client.set_path(PATH, {"runOnInit": line, "runOnInitRestart": True})
-        self._told = (generation, line)
-
     async def _look(self, wanted: str) -> float:
         """See what became of it."""
         path = await self._client.path(PATH)
         if path is None:
-            self._told = None  # MediaMTX forgot it
+            self._path.was_forgotten()
             return _POLL_STARTING_S
         if path.ready:
             self._show(MicrophoneState.ON)
             self._state.clear_fault(FAULT)
             return _POLL_ON_S
-        status = self._read_status()
+        status = self._watch.read()
         if status is not None and status.tag == wanted and status.failures >= _PATIENT_FAILURES:
             self._fail(sound_explanation(status))
             return _POLL_FAULT_S
         self._show(MicrophoneState.OFF)
         return _POLL_STARTING_S
-
-    def _read_status(self) -> PublisherStatus | None:
-        try:
-            return parse_status(self._status_path.read_text("utf-8", errors="replace"))
-        except OSError:
-            return None
 
     def _fail(self, message: str, remedy: str = "") -> None:
         self._show(MicrophoneState.OFF)
