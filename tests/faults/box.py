@@ -17,7 +17,7 @@ from typing import Any, Self
 import psutil
 
 from portal.process import ChildProcess
-from tests.faults.network import Machine
+from tests.network import Machine
 
 # What the unit says; its watchdog is slower, for machines that are.
 _RESTART_S = 0.5

@@ -17,8 +17,8 @@ from tests.e2e.ordinary_user import OrdinaryUser, ordinary_user
 from tests.e2e.screen_box import Screen as Kiosk
 from tests.e2e.screen_box import read_corners, screen
 from tests.e2e.television import television
-from tests.faults.network import Machine
 from tests.faults.watching import Frame, Watching
+from tests.network import Machine
 
 # A photograph takes 0.05 s when the machine is idle.
 _EVERY_S = 0.2

@@ -16,8 +16,8 @@ from playwright.async_api import Page, async_playwright
 from bench.measure import age_ms
 from portal.kiosk import chromium_flags
 from tests.e2e.conftest import HEADLESS
-from tests.faults.network import Machine
 from tests.faults.watching import POLL_S, Frame, Watching
+from tests.network import Machine
 
 _PROBE = Path(__file__).parents[2] / "bench" / "page_probe.js"
 # The page tells each frame: half a second is seven of them.

@@ -18,8 +18,8 @@ from bench.source import Mode, ffmpeg_input
 from portal.process import ChildProcess
 from tests.faults.box import Box
 from tests.faults.kiosk_screen import KioskScreen, kiosk_screen
-from tests.faults.network import network
 from tests.faults.screen import Screen, screen
+from tests.network import network
 
 MODE = Mode(width=640, height=360, fps=15)
 
@@ -65,7 +65,7 @@ async def world(
     """The picture is live when this yields. `found_by`: how each site knows where the other is;
     "name" is one in the machines' hosts file. With `kiosk` the screen is a compositor with
     `portal kiosk` on it, else the page in a browser that tells each frame."""
-    with network() as (one, two):
+    with network(2) as (one, two):
         async with contextlib.AsyncExitStack() as stack:
             if found_by == "name":
                 for machine in (one, two):

@@ -1,4 +1,4 @@
-"""Two machines on one switch: namespaces with a cable each, cut in the ways that networks fail."""
+"""Machines on one switch: namespaces with a cable each, cut in the ways that networks fail."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ def _run(*argv: str) -> str:
 class Machine:
     """One namespace with `eth0`; nothing in it reaches the machine that runs the test."""
 
-    def __init__(self, namespace: str, address: str, port: str, switch: str) -> None:
-        self.namespace = namespace
-        self.address = address
-        self._port = port
+    def __init__(self, switch: str, number: int) -> None:
+        self.number = number
+        self.namespace = f"{switch}-{number}"
+        self.address = f"10.78.0.{number}"
+        self.address6 = f"fd78::{number}"
         self._switch = switch
+        self._port = f"port{number}"
         # ip-netns(8) lays it over /etc/hosts for what it starts.
-        self._hosts = Path("/etc/netns") / namespace / "hosts"
+        self._hosts = Path("/etc/netns") / self.namespace / "hosts"
 
     def inside(self, argv: Sequence[str]) -> list[str]:
         """The command that runs `argv` in the machine; its process id is the command's."""
@@ -38,14 +40,20 @@ class Machine:
         """Run to the end. Raises `AssertionError`."""
         return _run(*self.inside(argv))
 
+    def pull_cable(self) -> None:
+        """The machine sees its link go down."""
+        _run("ip", "-n", self._switch, "link", "set", self._port, "down")
+
+    def plug_cable(self) -> None:
+        _run("ip", "-n", self._switch, "link", "set", self._port, "up")
+
     @contextmanager
     def unplugged(self) -> Iterator[None]:
-        """The cable is out: the machine sees its link go down."""
-        _run("ip", "-n", self._switch, "link", "set", self._port, "down")
+        self.pull_cable()
         try:
             yield
         finally:
-            _run("ip", "-n", self._switch, "link", "set", self._port, "up")
+            self.plug_cable()
 
     @contextmanager
     def dropping(self, rule: str) -> Iterator[None]:
@@ -81,30 +89,35 @@ class Machine:
 
 
 @contextmanager
-def network() -> Iterator[tuple[Machine, Machine]]:
-    """Removed with everything in it at the end; the machine's own network is not touched."""
-    tag = f"pf{os.getpid()}-{next(_numbers)}"
-    names = [tag]
-    _run("ip", "netns", "add", tag)
+def network(machines: int, *, ipv6: bool = False) -> Iterator[list[Machine]]:
+    """Removed with everything in it at the end; the machine's own network is not touched. Without
+    `ipv6` the machines have but link-local addresses of that."""
+    switch = f"portal{os.getpid()}-{next(_numbers)}"
+    plugged: list[Machine] = []
+    _run("ip", "netns", "add", switch)
     try:
-        _run("ip", "-n", tag, "link", "add", "switch", "type", "bridge", "mcast_snooping", "0")
-        _run("ip", "-n", tag, "link", "set", "switch", "up")
-        machines = []
-        for number in (1, 2):
-            name, port = f"{tag}-{number}", f"port{number}"
-            _run("ip", "netns", "add", name)
-            names.append(name)
-            _run("ip", "-n", name, "link", "set", "lo", "up")
-            _run(
-                *("ip", "-n", tag, "link", "add", port, "type", "veth"),
-                *("peer", "name", "eth0", "netns", name),
-            )
-            _run("ip", "-n", tag, "link", "set", port, "master", "switch", "up")
-            address = f"10.78.0.{number}"
-            _run("ip", "-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
-            _run("ip", "-n", name, "link", "set", "eth0", "up")
-            machines.append(Machine(name, address, port, tag))
-        yield machines[0], machines[1]
+        _run("ip", "-n", switch, "link", "add", "switch", "type", "bridge", "mcast_snooping", "0")
+        _run("ip", "-n", switch, "link", "set", "switch", "up")
+        for number in range(1, machines + 1):
+            machine = Machine(switch, number)
+            _run("ip", "netns", "add", machine.namespace)
+            plugged.append(machine)
+            _plug(machine, switch, ipv6=ipv6)
+        yield plugged
     finally:
-        for name in names:
-            _run("ip", "netns", "del", name)
+        for namespace in (switch, *(machine.namespace for machine in plugged)):
+            _run("ip", "netns", "del", namespace)
+
+
+def _plug(machine: Machine, switch: str, *, ipv6: bool) -> None:
+    name, port = machine.namespace, f"port{machine.number}"
+    _run("ip", "-n", name, "link", "set", "lo", "up")
+    _run(
+        *("ip", "-n", switch, "link", "add", port, "type", "veth"),
+        *("peer", "name", "eth0", "netns", name),
+    )
+    _run("ip", "-n", switch, "link", "set", port, "master", "switch", "up")
+    _run("ip", "-n", name, "addr", "add", f"{machine.address}/24", "dev", "eth0")
+    if ipv6:
+        _run("ip", "-n", name, "addr", "add", f"{machine.address6}/64", "dev", "eth0", "nodad")
+    _run("ip", "-n", name, "link", "set", "eth0", "up")
