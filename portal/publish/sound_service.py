@@ -28,6 +28,7 @@ _POLL_ON_S = 1.0
 _POLL_STARTING_S = 0.1
 _POLL_FAULT_S = 1.0
 _POLL_IDLE_S = 3.0
+_POLL_SILENT_S = 0.25  # until MediaMTX has forgotten the path
 _PATIENT_FAILURES = 2  # the first may find the microphone still held by the ffmpeg before
 _CARDS = Path("/proc/asound")
 # Camera states beside which a site may be heard. Who unplugs the camera does not expect to be.
@@ -59,6 +60,11 @@ class SoundPublishing:
 
     async def run(self) -> None:
         """Never returns."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(), name="sound")
+            group.create_task(self._stay_silent(), name="mute")
+
+    async def _follow(self) -> None:
         while True:
             snapshot = self._state.snapshot
             basis = _basis(snapshot)
@@ -71,15 +77,33 @@ class SoundPublishing:
                 pause = _POLL_FAULT_S
             await self._state.wait_for_change(_basis, basis, within_s=pause)
 
+    async def _stay_silent(self) -> None:
+        """A mute waits for nobody: not for a MediaMTX that hangs, nor for an ffmpeg that does.
+        Repeated until the path is gone, since MediaMTX brings a dead publisher back."""
+        while True:
+            await self._state.wait_for(self._is_unwanted)
+            self._watch.end()
+            if self._path.is_absent:
+                await self._state.wait_for(lambda snapshot: not self._is_unwanted(snapshot))
+            else:
+                await asyncio.sleep(_POLL_SILENT_S)
+
+    def _is_unwanted(self, snapshot: Snapshot) -> bool:
+        """Nobody is to be heard. Unknown while cameras are: what a daemon before us published may
+        go on."""
+        if not self._config.microphone.enabled or snapshot.muted or snapshot.paused:
+            return True
+        shown = snapshot.camera
+        is_known = snapshot.cameras_known and bool(shown.since)
+        return is_known and (shown.camera is None or shown.state not in _BESIDE)
+
     async def _reconcile(self, snapshot: Snapshot) -> float:
         """One step towards what is wanted. Returns the seconds until the next look."""
-        if not self._config.microphone.enabled or snapshot.muted or snapshot.paused:
+        if self._is_unwanted(snapshot):
             return await self._rest(snapshot)
-        if not snapshot.cameras_known or not snapshot.camera.since:
-            return _POLL_IDLE_S  # what a daemon before us published may go on
         camera = snapshot.camera.camera
-        if camera is None or snapshot.camera.state not in _BESIDE:
-            return await self._rest(snapshot)
+        if camera is None or not snapshot.cameras_known or not snapshot.camera.since:
+            return _POLL_IDLE_S
         source = sound_source(self._config.microphone, camera)
         if source is None or not self._is_plugged(source):
             await self._silence(snapshot)

@@ -28,6 +28,7 @@ from tests.integration.hearing import Heard, listening
 from tests.integration.media import (
     below,
     client_of,
+    has_ended,
     media_server,
     media_server_of,
     new_board,
@@ -156,6 +157,31 @@ async def test_the_tone_is_heard_and_stops_at_once_when_muted(
         print(f"unmuted to on {time.monotonic() - unmuted_at:.2f} s")
         async with listening(sound_of(config)) as heard:
             await loud(heard, 0)
+
+
+@pytest.mark.parametrize("hung", ["ffmpeg", "publisher", "mediamtx"])
+async def test_a_mute_does_not_wait_for_what_hangs(
+    hung: str, loopback: str, state_dir: Path
+) -> None:
+    config, state = small_config(loopback, TONE), new_board(MOVING)
+    async with sounding(config, state, state_dir):
+        await microphone_is(state, MicrophoneState.ON)
+        (ffmpeg,) = listeners(state)
+        mediamtx = state.snapshot.media_server.pid
+        pid = {"ffmpeg": ffmpeg.pid, "publisher": ffmpeg.ppid(), "mediamtx": mediamtx}[hung]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            state.update(muted=True)
+            took = await until(lambda: has_ended(ffmpeg))
+            print(f"{hung} hangs: muted to microphone closed {took * 1000:.0f} ms")
+            assert took < 0.5  # 10 ms on a machine that is idle
+        finally:
+            if psutil.pid_exists(pid):
+                os.kill(pid, signal.SIGCONT)
+        await microphone_is(state, MicrophoneState.MUTED)
+        assert not listeners(state)
+        state.update(muted=False)
+        await microphone_is(state, MicrophoneState.ON)
 
 
 async def test_a_microphone_that_dies_is_heard_again_and_the_picture_never_stops(
