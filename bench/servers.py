@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import stat
-import sys
 import tarfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -40,17 +39,6 @@ async def running(
         yield child
     finally:
         await child.stop()
-
-
-@asynccontextmanager
-async def stamped_camera(folder: Path) -> AsyncIterator[Path]:
-    """The source of `bench.source`; yields its socket."""
-    path = folder / "camera"
-    async with running([sys.executable, "-m", "bench.source", str(path)], name="camera") as child:
-        while not path.exists():
-            assert child.returncode is None, child.last_lines
-            await asyncio.sleep(0.02)
-        yield path
 
 
 @asynccontextmanager

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import lines
-from bench.servers import answer, go2rtc, mediamtx, path_ready, running, stamped_camera
-from bench.source import ffmpeg_input
+from bench.camera import stamped_camera
+from bench.servers import answer, go2rtc, mediamtx, path_ready, running
 from portal.kiosk import chromium_flags
 
 
@@ -33,7 +33,7 @@ async def _original(address: str, _: str, folder: Path) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         camera = await stack.enter_async_context(stamped_camera(folder))
         target = await stack.enter_async_context(mediamtx(address, folder))
-        argv = lines.original(camera, target)
+        argv = lines.original(camera.socket, target)
         await stack.enter_async_context(running(argv, name="ffmpeg"))
         await path_ready(address)
         yield f"http://{address}:8889/cam/"
@@ -44,7 +44,7 @@ async def _our_line(address: str, _: str, folder: Path) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         camera = await stack.enter_async_context(stamped_camera(folder))
         target = await stack.enter_async_context(mediamtx(address, folder))
-        argv = lines.ours(camera, target)
+        argv = lines.ours(camera.socket, target)
         await stack.enter_async_context(running(argv, name="ffmpeg"))
         await path_ready(address)
         yield f"http://{address}:8889/cam/"
@@ -55,7 +55,7 @@ async def _low_latency_hls(address: str, _: str, folder: Path) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         camera = await stack.enter_async_context(stamped_camera(folder))
         target = await stack.enter_async_context(mediamtx(address, folder, hls=True))
-        argv = lines.ours(camera, target)
+        argv = lines.ours(camera.socket, target)
         await stack.enter_async_context(running(argv, name="ffmpeg"))
         await path_ready(address)
         yield f"http://{address}:8888/cam/"
@@ -65,7 +65,7 @@ async def _low_latency_hls(address: str, _: str, folder: Path) -> AsyncIterator[
 async def _go2rtc(address: str, _: str, folder: Path) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         camera = await stack.enter_async_context(stamped_camera(folder))
-        argv = lines.ours(camera, "{output}")
+        argv = lines.ours(camera.socket, "{output}")
         yield await stack.enter_async_context(go2rtc(address, folder, argv))
 
 
@@ -74,8 +74,8 @@ async def _portal(address: str, other: str, folder: Path) -> AsyncIterator[str]:
     """Two daemons: the first has the camera, the page is the second's."""
     async with AsyncExitStack() as stack:
         camera = await stack.enter_async_context(stamped_camera(folder))
-        first = _portal_toml("dublin", address, "new-york", other, ffmpeg_input(camera))
-        second = _portal_toml("new-york", other, "dublin", address, [])
+        first = _portal_toml("dublin", address, "new-york", other, camera.section)
+        second = _portal_toml("new-york", other, "dublin", address)
         await stack.enter_async_context(_daemon(folder / "dublin", first))
         await stack.enter_async_context(_daemon(folder / "new-york", second))
         # The daemons are done with starting: linked, and the first look at the picture is over.
@@ -88,13 +88,11 @@ def _says(part: str, state: str) -> Callable[[str], bool]:
     return lambda text: json.loads(text)[part]["state"] == state
 
 
-def _portal_toml(name: str, address: str, peer: str, peer_address: str, camera: list[str]) -> str:
-    quoted = ", ".join(f'"{word}"' for word in camera)
-    section = f'[[cameras]]\nname = "bench"\nsource = "ffmpeg"\ninput = [{quoted}]\n'
+def _portal_toml(name: str, address: str, peer: str, peer_address: str, camera: str = "") -> str:
     return (
         f'[site]\nname = "{name}"\naddress = "{address}"\n'
         f'[[peers]]\nname = "{peer}"\naddress = "{peer_address}"\n'
-        f"[discovery]\nenabled = false\n{section if camera else ''}"
+        f"[discovery]\nenabled = false\n{camera}"
     )
 
 

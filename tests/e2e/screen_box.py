@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench import stamp
+from bench.camera import stamped_camera
 from bench.measure import age_ms
-from bench.source import Mode, ffmpeg_input
+from bench.source import Mode
 from portal.process import ChildProcess
 from tests.e2e.ordinary_user import OrdinaryUser
 from tests.e2e.television import Television
@@ -65,26 +66,12 @@ async def daemon(config: Path) -> AsyncIterator[ChildProcess]:
 @asynccontextmanager
 async def other_site(folder: Path, address: str, here: str, mode: Mode) -> AsyncIterator[None]:
     """New York, whose camera has stamps in its corners."""
-    socket = folder / "camera"
-    camera = await ChildProcess.spawn(
-        [
-            *(sys.executable, "-m", "tests.fakes.stamped_camera", str(socket)),
-            *map(str, (mode.width, mode.height, mode.fps)),
-        ],
-        name="camera",
-    )
-    inputs = ", ".join(f'"{word}"' for word in ffmpeg_input(socket, mode))
-    more = (
-        f"[video]\nwidth = {mode.width}\nheight = {mode.height}\nfps = {mode.fps}\n"
-        f'[[cameras]]\nname = "stamped"\nsource = "ffmpeg"\ninput = [{inputs}]\n'
-    )
+    video = f"[video]\nwidth = {mode.width}\nheight = {mode.height}\nfps = {mode.fps}\n"
     config = folder / "new-york.toml"
-    config.write_text(toml("new-york", address, "dublin", here, more))
-    try:
+    async with stamped_camera(folder, mode, program="tests.fakes.stamped_camera") as camera:
+        config.write_text(toml("new-york", address, "dublin", here, video + camera.section))
         async with daemon(config):
             yield
-    finally:
-        await camera.stop()
 
 
 @dataclass(slots=True)

@@ -44,7 +44,7 @@ def _lasting(seconds: float, fault: Callable[[World], AbstractContextManager[Non
 
 
 async def _freeze(world: World) -> float:
-    world.freeze_camera()
+    world.camera.freeze()
     return time.time()
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import psutil
-
-from bench.source import Mode, ffmpeg_input
-from portal.process import ChildProcess
+from bench.camera import StampedCamera, stamped_camera
+from bench.source import Mode
 from tests.faults.box import Box
 from tests.faults.kiosk_screen import KioskScreen, kiosk_screen
 from tests.faults.screen import Screen, screen
@@ -31,7 +26,7 @@ class World:
     dublin: Box
     new_york: Box
     screen: Screen | KioskScreen
-    camera: ChildProcess
+    camera: StampedCamera
 
     @property
     def page(self) -> Screen:
@@ -44,10 +39,6 @@ class World:
         """Of a world with one."""
         assert isinstance(self.screen, KioskScreen)
         return self.screen
-
-    def freeze_camera(self) -> None:
-        """Its firmware hangs: the same picture until it is opened again."""
-        psutil.Process(self.camera.pid).send_signal(signal.SIGUSR1)
 
     @property
     def story(self) -> str:
@@ -72,18 +63,7 @@ async def world(
                     stack.enter_context(
                         machine.hosts({"dublin.example": one.address, "ny.example": two.address})
                     )
-            path = folder / "camera"
-            camera = await ChildProcess.spawn(
-                [
-                    *(sys.executable, "-m", "bench.source", str(path)),
-                    *(str(MODE.width), str(MODE.height), str(MODE.fps)),
-                ],
-                name="camera",
-            )
-            stack.push_async_callback(camera.stop)
-            while not path.exists():
-                assert camera.returncode is None, camera.last_lines
-                await asyncio.sleep(0.02)
+            camera = await stack.enter_async_context(stamped_camera(folder, MODE))
             known = {
                 "address": {"dublin": one.address, "new-york": two.address},
                 "name": {"dublin": "dublin.example", "new-york": "ny.example"},
@@ -91,7 +71,7 @@ async def world(
             }[found_by]
             dublin = Box(
                 one,
-                _config("dublin", camera=path, peer=("new-york", known["new-york"])),
+                _config("dublin", camera=camera.section, peer=("new-york", known["new-york"])),
                 folder / "dublin",
             )
             new_york = Box(
@@ -110,15 +90,13 @@ async def world(
             yield whole
 
 
-def _config(name: str, *, camera: Path | None = None, peer: tuple[str, str]) -> str:
+def _config(name: str, *, camera: str = "", peer: tuple[str, str]) -> str:
     """A site that listens on all its addresses, as a box does. A peer without address is looked
     for by zeroconf."""
     text = f'[site]\nname = "{name}"\naddress = "0.0.0.0"\n'
     text += "[video]\nwidth = 640\nheight = 360\nfps = 15\nbitrate_kbps = 1000\n"
     text += '[kiosk]\nself_view = "never"\n'
-    if camera is not None:
-        quoted = ", ".join(f'"{word}"' for word in ffmpeg_input(camera, MODE))
-        text += f'[[cameras]]\nname = "stamped"\nsource = "ffmpeg"\ninput = [{quoted}]\n'
+    text += camera
     if peer[1]:
         text += (
             f'[discovery]\nenabled = false\n[[peers]]\nname = "{peer[0]}"\naddress = "{peer[1]}"\n'

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,10 +12,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bench.source import Mode, ffmpeg_input
+from bench.camera import stamped_camera
+from bench.source import Mode
 from portal.errors import PictureError
 from portal.probe import open_reader
-from portal.process import ChildProcess
 from tests.integration.test_daemon import portal, until_state
 
 pytestmark = pytest.mark.timeout(150)
@@ -116,24 +113,6 @@ def _differ(one: bytes, other: bytes) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def camera(folder: Path) -> AsyncIterator[tuple[ChildProcess, str]]:
-    """The camera, and its `[[cameras]]` section."""
-    path = folder / "camera"
-    size = (str(MODE.width), str(MODE.height), str(MODE.fps))
-    child = await ChildProcess.spawn(
-        [sys.executable, "-m", "bench.source", str(path), *size], name="camera"
-    )
-    try:
-        async with asyncio.timeout(20):
-            while not path.exists():  # noqa: ASYNC110 - it tells no event
-                await asyncio.sleep(0.02)
-        quoted = ", ".join(f'"{word}"' for word in ffmpeg_input(path, MODE))
-        yield child, f'[[cameras]]\nname = "stamped"\nsource = "ffmpeg"\ninput = [{quoted}]\n'
-    finally:
-        await child.stop()
-
-
-@contextlib.asynccontextmanager
 async def page_at(address: str) -> AsyncIterator[Page]:
     page = Page(address)
     tasks = [asyncio.create_task(page.read()), asyncio.create_task(page.report())]
@@ -184,8 +163,8 @@ async def test_a_camera_that_freezes_is_started_again_by_who_sees_it(
         dublin = dublin.replace("[video]", f'[video]\n    ffmpeg = "{deaf}"')
     took = []
     async with (
-        camera(tmp_path) as (sensor, section),
-        site(tmp_path / "dublin", dublin + section),
+        stamped_camera(tmp_path, MODE) as camera,
+        site(tmp_path / "dublin", dublin + camera.section),
         site(tmp_path / "new-york", new_york),
     ):
         await until_state(loopback, {"camera": "live", "link": "up"})
@@ -194,7 +173,7 @@ async def test_a_camera_that_freezes_is_started_again_by_who_sees_it(
             for _ in range(ROUNDS):
                 await page.until_moving(15)
                 began = time.monotonic()
-                os.kill(sensor.pid, signal.SIGUSR1)
+                camera.freeze()
                 took.append(await page.until_back() - began)
             state = await until_state(other_loopback, {"link": "up"})
     print("seconds until a frozen camera moves again:", [round(one, 2) for one in sorted(took)])
