@@ -1,5 +1,5 @@
-"""Which of the machine's H.264 encoders to believe in: each is tried once, the verdict kept until
-the machine changes."""
+"""Which of the machine's H.264 encoders to believe in: each is tried, the verdict kept until the
+machine changes."""
 
 from __future__ import annotations
 
@@ -67,25 +67,34 @@ class Encoders:
 
     async def prove(self, ffmpeg: str) -> Encoder:
         """Try those that are new here, in order, until one works. Seconds; cancelling is fine.
-        Raises `ProcessError` when that says nothing of them."""
+        Raises `ProcessError` when none did, and one failed for a reason that may pass: it is worth
+        another try."""
         machine = await asyncio.to_thread(self._machine.fingerprint, ffmpeg, self._video)
         tries = await asyncio.to_thread(self._load)
         tried = {one.encoder: one.reason for one in tries.tried} if tries.machine == machine else {}
         found = Encoder()
+        passing: ProcessError | None = None
         known = await _known_to(ffmpeg)
         for candidate in await asyncio.to_thread(self._machine.candidates, self._video.encoder):
             if candidate not in tried:
-                tried[candidate] = (
-                    await prove(candidate, ffmpeg=ffmpeg, video=self._video)
-                    if candidate.name in known
-                    else "this ffmpeg does not know it"
-                )
+                try:
+                    tried[candidate] = (
+                        await prove(candidate, ffmpeg=ffmpeg, video=self._video)
+                        if candidate.name in known
+                        else "this ffmpeg does not know it"
+                    )
+                except ProcessError as exc:
+                    passing = ProcessError(f"{candidate.name}: {exc.message}", remedy=exc.remedy)
+                    continue
                 log.info("encoder %s: %s", candidate.name, tried[candidate] or "works")
             if not tried[candidate]:
                 found = candidate
                 break
         kept = tuple(Tried(encoder=one, reason=reason) for one, reason in tried.items())
-        await asyncio.to_thread(self._save, Tries(machine=machine, tried=kept))
+        if (found_out := Tries(machine=machine, tried=kept)) != tries:
+            await asyncio.to_thread(self._save, found_out)
+        if passing is not None and found == Encoder():
+            raise passing
         return found
 
     def _load(self) -> Tries:

@@ -4,12 +4,14 @@ know, and remembers the answers."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from portal.backoff import Backoff
 from portal.config import Config
 from portal.errors import PortalError
 from portal.model import Camera
@@ -25,6 +27,10 @@ from portal.store import Store
 
 log = logging.getLogger(__name__)
 
+# A trial takes seconds of a core, beside a picture: again later and later, up to once a day.
+_AGAIN_AFTER_S = 600.0
+_AGAIN_AT_LEAST_S = 86_400.0
+
 
 class Preparation:
     """One per published path."""
@@ -35,6 +41,10 @@ class Preparation:
         self._encoders = Encoders(store, config.video, machine=machine)
         self._encoder: Encoder | None = None  # None: not asked for yet
         self._to_prove = asyncio.Event()
+        # After trials that said nothing: seconds until the next, while one is due.
+        self._backoff = Backoff(first_s=_AGAIN_AFTER_S, cap_s=_AGAIN_AT_LEAST_S)
+        self._again_in_s: float | None = None
+        self._told = ""
 
     async def plan_for(self, camera: Camera, *, free: Callable[[], Awaitable[None]]) -> Plan:
         """Some milliseconds; the first time that a camera offers H.264, three seconds of looking
@@ -84,14 +94,21 @@ class Preparation:
         self._copying.forget()
 
     async def prove(self) -> bool:
-        """Wait until hardware is found that was not tried, and try it. Whether plans change."""
-        await self._to_prove.wait()
+        """Wait until hardware is found that was not tried, or that failed for a reason that may
+        have passed, and try it. Whether plans change."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._again_in_s):
+                await self._to_prove.wait()
         self._to_prove.clear()
+        self._again_in_s = None
         try:
             ffmpeg = await asyncio.to_thread(find_ffmpeg, self._config.video.ffmpeg)
             found = await self._encoders.prove(ffmpeg)
         except PortalError as exc:
-            log.warning("encoders cannot be tried: %s", exc)
+            self._again_in_s = self._backoff.next()
+            if str(exc) != self._told:
+                log.warning("encoders cannot be tried now, but later: %s", exc)
+                self._told = str(exc)
             return False
         before, self._encoder = self._encoder, found
         return found != before

@@ -72,7 +72,8 @@ def piece_of_video() -> Iterator[Path]:
 
 
 async def stream_facts(path: Path) -> StreamFacts:
-    """Have a file read by a child: the decoder's library costs 40 MB. Raises `ProcessError`."""
+    """Have a file read by a child: the decoder's library costs 40 MB. Raises `ProcessError`, which
+    says nothing of the file."""
     argv = [sys.executable, "-P", "-m", "portal.publish.stream_reader", str(path)]
     child = await ChildProcess.spawn(["nice", "-n", "5", *argv], name="stream reader")
     try:

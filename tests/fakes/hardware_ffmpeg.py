@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import NoReturn
 FAULTS = {
     "well": ["-tune", "zerolatency", "-profile:v", "baseline"],
     "tired": ["-tune", "zerolatency", "-profile:v", "baseline"],  # the first time
+    "busy at first": ["-tune", "zerolatency", "-profile:v", "baseline"],
     "late": ["-tune", "film", "-profile:v", "main", "-bf", "2", "-b_strategy", "0"],
     "high": ["-preset", "medium", "-tune", "zerolatency", "-profile:v", "high"],
     "colour": ["-tune", "zerolatency", "-pix_fmt", "yuv444p"],
@@ -35,6 +37,10 @@ def main() -> NoReturn:
         file.write(f"{how}\n")
     if how == "tired" and len(Path(log).read_text().splitlines()) > 1:
         sys.exit("[h264_vaapi @ 0x5581] Failed to upload encode parameters: 18 (invalid parameter)")
+    if how == "busy" or (how == "busy at first" and len(Path(log).read_text().splitlines()) == 1):
+        sys.exit("[h264_vaapi @ 0x5581] Failed to create a surface: Device or resource busy")
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
     if how == "hangs":
         time.sleep(60)
     if how == "fails":

@@ -16,6 +16,7 @@ from portal.config import VideoSection
 from portal.errors import ProcessError
 from portal.mediamtx.client import MediaMtxClient
 from portal.model import CameraState
+from portal.publish import preparing
 from portal.publish.codecs import Encoder
 from portal.publish.encoders import Encoders, Tries
 from portal.publish.machine import Machine
@@ -91,7 +92,6 @@ async def test_one_that_works_is_taken_and_not_tried_again_on_this_machine(
         ("sparse", "it has one keyframe"),
         ("torn", ""),  # in one way or another
         ("fails", "[h264_vaapi] No usable encoding entrypoint"),
-        ("hangs", "a second of picture took it over 3 s"),
     ],
 )
 async def test_one_whose_picture_screens_could_not_show_is_not_taken_and_that_is_kept(
@@ -118,6 +118,46 @@ async def test_nothing_is_kept_of_a_trial_that_could_not_be_made(
         with pytest.raises(ProcessError, match="no place for a piece of video"):
             await encoders.prove(ffmpeg)
     assert await encoders.prove(ffmpeg) == vaapi(root)
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("hangs", "a second of picture took it over 3 s"),
+        ("busy", "Device or resource busy"),
+        ("killed", "was ended by SIGKILL"),
+    ],
+)
+async def test_nothing_is_kept_of_a_trial_that_failed_for_a_reason_that_passes(
+    tmp_path: Path, state_dir: Path, root: Path, how: str, reason: str
+) -> None:
+    ffmpeg = ffmpeg_that_works(tmp_path, how)
+    encoders = Encoders(Store(state_dir), VIDEO, machine=Machine(root))
+    with pytest.raises(ProcessError, match=reason):
+        await encoders.prove(ffmpeg)
+    assert Store(state_dir).load("encoders", Tries).tried == ()
+    assert await encoders.remembered(ffmpeg) is None
+    ffmpeg = ffmpeg_that_works(tmp_path, "well")
+    assert await encoders.prove(ffmpeg) == vaapi(root)
+
+
+async def test_hardware_that_was_busy_is_tried_again_later_and_then_encodes(
+    tmp_path: Path, state_dir: Path, root: Path, loopback: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "_AGAIN_AFTER_S", 0.5)
+    ffmpeg = ffmpeg_that_works(tmp_path, "busy at first")
+    config = small_config(loopback, f'ffmpeg = "{ffmpeg}"\n')
+    state = new_board(PATTERN)
+    async with (
+        media_server(config, state, state_dir),
+        client_of(config, state_dir) as client,
+        running(Publishing(config, state, client, state_dir, machine=Machine(root)).run),
+    ):
+        await asyncio.wait_for(state.wait_for(lambda new: new.camera.encoder == "h264_vaapi"), 20)
+        await asyncio.wait_for(state.wait_for(lambda new: new.camera.state is CameraState.LIVE), 20)
+    assert await Encoders(Store(state_dir), config.video, machine=Machine(root)).remembered(
+        ffmpeg
+    ) == vaapi(root)
 
 
 async def test_a_machine_without_hardware_is_not_kept_waiting(
