@@ -36,7 +36,6 @@ class KioskScreen(Watching):
         self._clock = -1
 
     async def collect(self) -> None:
-        """Never returns."""
         while True:
             at = time.time()
             picture = await self._kiosk.picture()
@@ -75,11 +74,6 @@ async def kiosk_screen(machine: Machine, mode: Mode) -> AsyncIterator[KioskScree
         async with (
             television(user, mode.width, mode.height) as tv,
             screen(tv, config, mode) as kiosk,
+            KioskScreen(kiosk, mode).collecting() as shown,
         ):
-            shown = KioskScreen(kiosk, mode)
-            collecting = asyncio.create_task(shown.collect())
-            try:
-                yield shown
-            finally:
-                collecting.cancel()
-                await asyncio.gather(collecting, return_exceptions=True)
+            yield shown

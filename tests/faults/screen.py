@@ -35,7 +35,6 @@ class Screen(Watching):
         self._taken = 0
 
     async def collect(self) -> None:
-        """Never returns."""
         while True:
             with contextlib.suppress(BrowserError):  # between two pages
                 await self._take()
@@ -105,13 +104,8 @@ async def screen(machine: Machine, folder: Path) -> AsyncIterator[Screen]:
             page = await browser.new_page(viewport={"width": 640, "height": 360})
             await page.add_init_script(path=_PROBE)
             await _open(page)
-            shown = Screen(page)
-            collecting = asyncio.create_task(shown.collect())
-            try:
+            async with Screen(page).collecting() as shown:
                 yield shown
-            finally:
-                collecting.cancel()
-                await asyncio.gather(collecting, return_exceptions=True)
         finally:
             await browser.close()
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Self
 
 # A picture that is older is no window.
 STALE_S = 1.5
@@ -28,6 +31,21 @@ class Watching:
     def __init__(self, *, gap_s: float) -> None:
         self.frames: list[Frame] = []
         self._gap_s = gap_s
+
+    @asynccontextmanager
+    async def collecting(self) -> AsyncIterator[Self]:
+        """`frames` grow for as long as the block lasts. Raises what ended `collect`."""
+        task = asyncio.create_task(self.collect(), name="collect frames")
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def collect(self) -> None:
+        """Append to `frames`. Never returns."""
+        raise NotImplementedError
 
     async def says(self) -> str:
         """The page's state and words, for a failed test."""
