@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from portal.kiosk import chromium_flags
+from tests.e2e.ordinary_user import OrdinaryUser, ordinary_user
 
 # facts of headless Chromium in a test: root needs --no-sandbox, which the appliance must not use.
 HEADLESS = [
@@ -28,6 +29,13 @@ HEADLESS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.fixture
+def user() -> Iterator[OrdinaryUser]:
+    """Who runs `portal kiosk`."""
+    with ordinary_user() as found:
+        yield found
 
 
 @pytest_asyncio.fixture

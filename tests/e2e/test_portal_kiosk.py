@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,17 +13,11 @@ import pytest
 from PIL import Image
 
 from bench.source import Mode
-from tests.e2e.ordinary_user import OrdinaryUser, ordinary_user
+from tests.e2e.ordinary_user import OrdinaryUser
 from tests.e2e.screen_box import FPS, daemon, kiosk_config, other_site, screen
 from tests.e2e.television import television
 
 pytestmark = pytest.mark.timeout(150)
-
-
-@pytest.fixture
-def user() -> Iterator[OrdinaryUser]:
-    with ordinary_user() as found:
-        yield found
 
 
 _LANDSCAPE = Mode(1280, 720, FPS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +14,13 @@ import pytest
 
 from bench.source import Mode
 from portal.kiosk.ladder import Step
-from tests.e2e.ordinary_user import OrdinaryUser, ordinary_user
+from tests.e2e.ordinary_user import OrdinaryUser
 from tests.e2e.screen_box import FPS, Screen, daemon, kiosk_config, other_site, screen
 from tests.e2e.television import television
 
 pytestmark = pytest.mark.timeout(240)
 
 _MODE = Mode(1280, 720, FPS)
-
-
-@pytest.fixture
-def user() -> Iterator[OrdinaryUser]:
-    with ordinary_user() as found:
-        yield found
 
 
 @dataclass(frozen=True, slots=True)

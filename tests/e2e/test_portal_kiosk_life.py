@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -21,7 +20,7 @@ from portal.process import ChildProcess
 from portal.state import StateBoard
 from portal.web.events import EventStreams
 from tests.e2e.kiosk_box import KioskBox, kiosk_box, serving
-from tests.e2e.ordinary_user import OrdinaryUser, ordinary_user
+from tests.e2e.ordinary_user import OrdinaryUser
 from tests.e2e.screen_box import FPS, daemon, kiosk_config, other_site, screen
 from tests.e2e.television import television
 from tests.integration.media import has_ended
@@ -31,12 +30,6 @@ pytestmark = pytest.mark.timeout(150)
 _MODE = Mode(1280, 720, FPS)
 _SPLASH = (7, 9, 13)  # its background
 _BLACK = (0, 0, 0)
-
-
-@pytest.fixture
-def user() -> Iterator[OrdinaryUser]:
-    with ordinary_user() as found:
-        yield found
 
 
 async def test_a_daemon_that_comes_late_finds_a_splash_and_one_that_goes_leaves_the_picture(
