@@ -17,7 +17,7 @@ const REMEMBER_MS = 6000;
 // A frozen source returned at least that often; without a return for so long it moves again.
 const LAPSE_MS = 3000;
 // Mean luma of a 48th of the picture: a keyframe changes it by 7 at most. Moves beyond doubt.
-const STRONG = 24;
+const STRONG = 21;
 const BLOCK_COLUMNS = 8;
 const BLOCK_ROWS = 6;
 
@@ -43,10 +43,11 @@ export class MotionMeter {
     return this.#stillSince === null ? 0 : now - this.#stillSince;
   }
 
-  /** @param {ArrayLike<number>} rgba COLUMNS x ROWS pixels @param {number} now */
-  add(rgba, now) {
-    const print = fingerprint(rgba);
-    const blocks = blockMeans(rgba);
+  /** @param {ArrayLike<number>} points the luma of COLUMNS x ROWS points row by row, then what else
+   * is known of them @param {number} now */
+  add(points, now) {
+    const print = fingerprint(points);
+    const blocks = blockMeans(points);
     const isStrong = this.#blocks.some((mean, i) => Math.abs(mean - (blocks[i] ?? 0)) > STRONG);
     this.#blocks = blocks;
     if (isStrong) {
@@ -90,16 +91,14 @@ function hex(word) {
   return (word >>> 0).toString(16).padStart(8, '0');
 }
 
-/** Mean luma of each block, row by row. @param {ArrayLike<number>} rgba */
-function blockMeans(rgba) {
+/** Mean luma of each block, row by row. @param {ArrayLike<number>} luma */
+function blockMeans(luma) {
   const sums = new Array(BLOCK_COLUMNS * BLOCK_ROWS).fill(0);
   const [width, height] = [COLUMNS / BLOCK_COLUMNS, ROWS / BLOCK_ROWS];
   for (let y = 0; y < ROWS; y += 1) {
     for (let x = 0; x < COLUMNS; x += 1) {
-      const at = (y * COLUMNS + x) * 4;
-      const [r = 0, g = 0, b = 0] = [rgba[at], rgba[at + 1], rgba[at + 2]];
       const block = Math.floor(y / height) * BLOCK_COLUMNS + Math.floor(x / width);
-      sums[block] += 0.299 * r + 0.587 * g + 0.114 * b;
+      sums[block] += luma[y * COLUMNS + x] ?? 0;
     }
   }
   return sums.map((sum) => sum / (width * height));

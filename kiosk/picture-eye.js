@@ -1,34 +1,42 @@
 // @ts-check
 /** Looks at the pixels of a <video> some fifteen times a second, and tells whether they move. */
-import { COLUMNS, MotionMeter, ROWS } from './motion.js';
+import { MotionMeter } from './motion.js';
+import { Sampler } from './sampler.js';
 
-const LOOK_EVERY_MS = 60; // every second frame of 30: a look takes 0.7 ms on a busy machine
+const LOOK_EVERY_MS = 60; // every second frame of 30
+const LOST_MS = 2000; // a look that takes longer never ends
 
 export class PictureEye {
-  #video;
   #meter = new MotionMeter();
-  #context;
+  #sampler;
   #lookedAt = 0;
   #looks = 0;
+  #isLooking = false;
 
   /** @param {HTMLVideoElement} video */
   constructor(video) {
-    this.#video = video;
-    const canvas = document.createElement('canvas');
-    canvas.width = COLUMNS;
-    canvas.height = ROWS;
-    this.#context = canvas.getContext('2d', { willReadFrequently: true, alpha: false });
-    if (this.#context) this.#context.imageSmoothingEnabled = false; // points, not means
+    this.#sampler = new Sampler(video);
   }
 
   /** A frame is shown. */
   onFrame() {
     const now = performance.now();
-    if (!this.#context || now - this.#lookedAt < LOOK_EVERY_MS) return;
+    if (now - this.#lookedAt < (this.#isLooking ? LOST_MS : LOOK_EVERY_MS)) return;
     this.#lookedAt = now;
-    this.#looks += 1;
-    this.#context.drawImage(this.#video, 0, 0, COLUMNS, ROWS);
-    this.#meter.add(this.#context.getImageData(0, 0, COLUMNS, ROWS).data, now);
+    void this.#look(now);
+  }
+
+  /** @param {number} now */
+  async #look(now) {
+    this.#isLooking = true;
+    try {
+      const points = await this.#sampler.look();
+      if (!points) return;
+      this.#meter.add(points, now);
+      this.#looks += 1;
+    } finally {
+      this.#isLooking = false;
+    }
   }
 
   get hash() {

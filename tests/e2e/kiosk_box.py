@@ -189,9 +189,11 @@ async def media_server(address: str, *, told: str = "") -> AsyncIterator[PeerMed
 
 
 async def open_page(
-    browser: Browser, box: KioskBox, *, size: tuple[int, int] = (1280, 720)
+    browser: Browser, box: KioskBox, *, size: tuple[int, int] = (1280, 720), script: str = ""
 ) -> Page:
+    """With `script` run before the page's own."""
     page = await browser.new_page(viewport={"width": size[0], "height": size[1]})
+    await page.add_init_script(script)
     await page.goto(box.url, wait_until="commit")
     return page
 
