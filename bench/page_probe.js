@@ -15,16 +15,28 @@
     return crc;
   };
 
-  const canvas = new OffscreenCanvas(COLUMNS, ROWS);
-  const context = canvas.getContext('2d', { willReadFrequently: true, alpha: false });
-  context.imageSmoothingEnabled = false; // one sample from the middle of each cell
+  // The corner with the stamp, its luma first (I420 or NV12). Drawn on a canvas instead, the frames
+  // would stay in the memory of the page that is measured.
+  const corner = {rect: {x: 0, y: 0, width: COLUMNS * CELL, height: ROWS * CELL}};
+  const copy = new Uint8Array(corner.rect.width * corner.rect.height * 4);
 
   /** Microseconds in the picture's stamp, modulo 2^48; -1 where it cannot be read. */
-  const readStamp = (video) => {
-    context.drawImage(video, 0, 0, COLUMNS * CELL, ROWS * CELL, 0, 0, COLUMNS, ROWS);
-    const pixels = context.getImageData(0, 0, COLUMNS, ROWS).data;
+  const readStamp = async (video) => {
     const bytes = new Uint8Array(8);
-    for (let i = 0; i < 64; i++) if (pixels[i * 4 + 1] > 127) bytes[i >> 3] |= 0x80 >> (i & 7);
+    let frame;
+    try {
+      frame = new VideoFrame(video);
+      const [{ offset, stride }] = await frame.copyTo(copy, corner);
+      for (let i = 0; i < 64; i++) {
+        const [row, column] = [Math.floor(i / COLUMNS), i % COLUMNS];
+        const middle = offset + (row + 0.5) * CELL * stride + (column + 0.5) * CELL;
+        if (copy[middle] > 127) bytes[i >> 3] |= 0x80 >> (i & 7);
+      }
+    } catch {
+      return -1; // no frame any more, or a smaller one
+    } finally {
+      frame?.close();
+    }
     if (crc16(bytes.subarray(0, 6)) !== bytes[6] * 256 + bytes[7]) return -1;
     return bytes.subarray(0, 6).reduce((value, byte) => value * 256 + byte, 0);
   };
@@ -33,11 +45,11 @@
     if (video.__benchWatched) return;
     video.__benchWatched = true;
     mark('video');
-    const onFrame = (_, metadata) => {
+    const onFrame = async (_, metadata) => {
       const at = performance.now();
-      const stamp = readStamp(video);
-      bench.frames.push([at, stamp, metadata.presentedFrames, metadata.receiveTime ?? 0]);
       video.requestVideoFrameCallback(onFrame);
+      const stamp = await readStamp(video);
+      bench.frames.push([at, stamp, metadata.presentedFrames, metadata.receiveTime ?? 0]);
     };
     video.requestVideoFrameCallback(onFrame);
   };

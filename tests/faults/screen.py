@@ -32,7 +32,6 @@ class Screen(Watching):
         self.page = page
         self.loads = 0
         self._origin = 0.0
-        self._taken = 0
 
     async def collect(self) -> None:
         while True:
@@ -42,19 +41,14 @@ class Screen(Watching):
 
     async def _take(self) -> None:
         found = await self.page.evaluate(
-            """([origin, taken]) => {
-                if (!window.__bench) return null;
-                const from = performance.timeOrigin === origin ? taken : 0;
-                return {origin: performance.timeOrigin, frames: __bench.frames.slice(from)};
-            }""",
-            [self._origin, self._taken],
+            """() => window.__bench
+                && {origin: performance.timeOrigin, frames: __bench.frames.splice(0)}"""
         )
         if found is None:
             return
         if found["origin"] != self._origin:
-            self._origin, self._taken = found["origin"], 0
+            self._origin = found["origin"]
             self.loads += 1
-        self._taken += len(found["frames"])
         for presented, stamp, *_ in found["frames"]:
             wall_ms = self._origin + presented
             age = age_ms(wall_ms, stamp) / 1000 if stamp >= 0 else None
