@@ -111,11 +111,6 @@ class Screen:
             assert self.process.returncode is None, self.lines[-30:]
             await asyncio.sleep(0.1)
 
-    async def until_not_live(self, *, within_s: float = 20) -> None:
-        async with asyncio.timeout(within_s):
-            while (age := await self.age_ms()) is not None and age < _FRESH_MS:  # noqa: ASYNC110 - a screen tells no event
-                await asyncio.sleep(0.1)
-
     async def until_said(self, words: str, *, after: int = 0, within_s: float = 40) -> str:
         """The first of its lines since `after` that has `words`."""
         began = time.monotonic()

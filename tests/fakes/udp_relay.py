@@ -40,7 +40,6 @@ class _Line:
     def carry(self, data: bytes, send: Callable[[bytes], None]) -> None:
         relay, network = self._relay, self._relay.network
         if relay.random.random() < network.loss or len(data) > network.largest:
-            relay.dropped += 1
             return
         relay.carried += 1
         if network == QUIET:
@@ -96,7 +95,6 @@ class UdpRelay(asyncio.DatagramProtocol):
         self.network = QUIET
         self.random = random.Random(seed)  # noqa: S311 - repeatable loss, not a secret
         self.carried = 0
-        self.dropped = 0
         self._listen = listen
         self._target = target
         self._clients: dict[Address, _Upstream] = {}

@@ -22,7 +22,6 @@ class Fault:
     name: str
     harm: Harm
     within_s: float
-    lasts_s: float = 0.0
 
 
 def _signalled(site: str, process: str, number: signal.Signals) -> Harm:
@@ -60,7 +59,6 @@ def _cut(seconds: float) -> Fault:
         f"cable pulled for {seconds:g} s",
         _lasting(seconds, lambda world: world.dublin.machine.unplugged()),
         within_s=2.0,
-        lasts_s=seconds,
     )
 
 
@@ -96,24 +94,21 @@ NETWORK = (
         "nothing arrives at the screen for 10 s",
         _lasting(10, lambda world: world.new_york.machine.dropping("")),
         within_s=2.0,
-        lasts_s=10,
     ),
     Fault(
         "nothing arrives at the camera's site for 10 s",
         _lasting(10, lambda world: world.dublin.machine.dropping("")),
         within_s=2.0,
-        lasts_s=10,
     ),
     Fault(
         "UDP dropped for 20 s while TCP works",
         _lasting(20, lambda world: world.new_york.machine.dropping("meta l4proto udp")),
         within_s=2.0,
-        lasts_s=20,
     ),
 )
 
-SOURCE = (Fault("camera frozen while ffmpeg lives", _freeze, 5.0, lasts_s=5.0),)
-SITES = (Fault("the camera's site rebooted", _reboot, 10.0, lasts_s=5.0),)
+SOURCE = (Fault("camera frozen while ffmpeg lives", _freeze, 5.0),)
+SITES = (Fault("the camera's site rebooted", _reboot, 10.0),)
 
 LONG_CUTS = (_cut(60), _cut(600))  # all timeouts and pauses between attempts are at their longest
 

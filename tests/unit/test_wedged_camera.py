@@ -42,7 +42,6 @@ class Restarts:
     def __init__(self) -> None:
         self.devices: list[str] = []
         self.error: OSError | None = None
-        self.happened = asyncio.Event()
 
     def __call__(self, device: Path, _off_s: float) -> None:
         self.devices.append(device.name)
