@@ -1,10 +1,13 @@
-"""Whether a camera's own H.264 can be sent as it is: looked at once, remembered with the reason."""
+"""Whether a camera's own H.264 can be sent as it is: looked at once, remembered with the reason,
+unless that may pass."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Set
 from pathlib import Path
 
 import msgspec
@@ -14,7 +17,7 @@ from portal.model import Camera, Value
 from portal.process import ChildProcess
 from portal.publish.encoder import QUIET, v4l2_input
 from portal.publish.formats import ChosenFormat
-from portal.publish.stream import misfit, piece_of_video, stream_facts
+from portal.publish.stream import StreamFacts, is_damaged, misfit, piece_of_video, stream_facts
 from portal.store import Store
 
 log = logging.getLogger(__name__)
@@ -25,8 +28,13 @@ KEYFRAME_GAP_S = 2.0
 LOOK_S = 3.0
 _OPENING_S = 15.0  # ffmpeg's start and stream-on take 0.7 s, 8 s on a box that is overloaded
 _LATE_S = 5.0
+_ENOUGH = 0.8  # of that; a camera in the dark sends few frames
+_AGAIN_AFTER_S = 600.0
+_DAMAGED_TIMES = 3  # then it is the camera's way
 _KEPT = 50  # cameras
 _DOCUMENT = "h264"
+
+_Key = tuple[str, int, int, float]  # camera, width, height, rate
 
 
 class Verdict(Value, frozen=True):
@@ -50,8 +58,11 @@ class Copying:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: dict[tuple[str, int, int, float], str] | None = None
-        self._distrusted: dict[tuple[str, int, int, float], str] = {}
+        self._known: dict[_Key, str] | None = None
+        self._distrusted: dict[_Key, str] = {}
+        # What may have passed a while later, and when it was seen, by time.monotonic().
+        self._passing: dict[_Key, tuple[str, float]] = {}
+        self._damaged: Counter[_Key] = Counter()
 
     async def reason_against(
         self,
@@ -69,28 +80,44 @@ class Copying:
             self._known = await asyncio.to_thread(self._load)
         if key in self._distrusted:
             return self._distrusted[key]
-        if key not in self._known:
-            await free()
-            try:
-                self._known[key] = await _look(camera, form, ffmpeg=ffmpeg)
-            except ProcessError as exc:  # busy, pulled: nothing was learned of the camera
-                log.info("H.264 of %s could not be looked at: %s", camera.name, exc.message)
-                self._distrusted[key] = f"it could not be looked at: {exc.message}"
-                return self._distrusted[key]
-            log.info("H.264 of %s: %s", camera.name, self._known[key] or "can be copied")
-            await asyncio.to_thread(self._save)
-        return self._known[key]
+        if key in self._known:
+            return self._known[key]
+        if key in self._passing:
+            reason, seen_at = self._passing[key]
+            if time.monotonic() - seen_at < _AGAIN_AFTER_S:
+                return reason
+        await free()
+        try:
+            facts = await _look(camera, form, ffmpeg=ffmpeg)
+        except ProcessError as exc:  # busy, pulled: nothing was learned of the camera
+            return self._may_pass(camera, key, f"it could not be looked at: {exc.message}")
+        reason = _misfit(facts, form)
+        if is_damaged(facts):
+            self._damaged[key] += 1
+            if self._damaged[key] < _DAMAGED_TIMES:
+                return self._may_pass(camera, key, reason)
+        log.info("H.264 of %s: %s", camera.name, reason or "can be copied")
+        self._known[key] = reason
+        await asyncio.to_thread(self._save)
+        return reason
+
+    def _may_pass(self, camera: Camera, key: _Key, reason: str) -> str:
+        log.info("H.264 of %s is not copied for now: %s", camera.name, reason)
+        self._passing[key] = (reason, time.monotonic())
+        return reason
 
     def distrust(self, camera: Camera, form: ChosenFormat, reason: str) -> None:
-        """It failed in use: not copied again until `forget` or the daemon's next start."""
+        """It failed in use: not copied again until it was absent, or the daemon's next start."""
         log.warning("H.264 of %s is no longer copied: %s", camera.name, reason)
         self._distrusted[_key(camera, form)] = reason
 
-    def forget(self) -> None:
-        """The camera is gone: the next plug may go better."""
-        self._distrusted.clear()
+    def forget_absent(self, present: Set[str]) -> None:
+        """Of cameras that are gone, by their ids: the next plug may go better."""
+        for of in (self._distrusted, self._passing):
+            for key in [key for key in of if key[0] not in present]:
+                del of[key]
 
-    def _load(self) -> dict[tuple[str, int, int, float], str]:
+    def _load(self) -> dict[_Key, str]:
         try:
             document = self._store.load(_DOCUMENT, Verdicts)
         except StoreError as exc:
@@ -112,17 +139,25 @@ class Copying:
             log.warning("%s", exc)
 
 
-def _key(camera: Camera, form: ChosenFormat) -> tuple[str, int, int, float]:
+def _key(camera: Camera, form: ChosenFormat) -> _Key:
     return (camera.id, form.width, form.height, round(form.rate, 3))
 
 
-async def _look(camera: Camera, form: ChosenFormat, *, ffmpeg: str) -> str:
-    """Why not; "" when it fits. Raises `ProcessError` when it could not be seen."""
+async def _look(camera: Camera, form: ChosenFormat, *, ffmpeg: str) -> StreamFacts:
+    """Raises `ProcessError` when it could not be seen, or not long enough for what it is."""
     with piece_of_video() as piece:
         await _record(camera, form, ffmpeg=ffmpeg, piece=piece)
         facts = await stream_facts(piece)
-    if facts.seconds < LOOK_S / 2 and facts.frames:
+    needed_s = LOOK_S * _ENOUGH if _misfit(facts, form) else LOOK_S / 2
+    # A damaged one may have lost its ends, too.
+    if facts.frames and facts.seconds < needed_s and not is_damaged(facts):
         raise ProcessError(f"it sent {facts.seconds:.1f} s of {LOOK_S:g} s")
+    if not await asyncio.to_thread(Path(camera.device).exists):
+        raise ProcessError("it was unplugged")
+    return facts
+
+
+def _misfit(facts: StreamFacts, form: ChosenFormat) -> str:
     return misfit(facts, width=form.width, height=form.height, keyframe_gap_s=KEYFRAME_GAP_S)
 
 

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 
 import msgspec
 
@@ -89,9 +89,9 @@ class Preparation:
         log.warning("x264 encodes instead: %s", reason)
         self._encoder = Encoder()
 
-    def camera_left(self) -> None:
-        """The next plug may go better."""
-        self._copying.forget()
+    def forget_absent(self, present: Set[str]) -> None:
+        """Of cameras that are gone, by their ids: the next plug may go better."""
+        self._copying.forget_absent(present)
 
     async def prove(self) -> bool:
         """Wait until hardware is found that was not tried, or that failed for a reason that may

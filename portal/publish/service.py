@@ -67,6 +67,9 @@ class Publishing:
         self._preparation = Preparation(config, Store(state_dir), machine=machine)
         self._path = ToldPath(client, PATH, self._watch)
         self._plan: tuple[Camera, Plan] | None = None
+        self._is_planned = (
+            False  # since a pause, after which what stood against copying may be over
+        )
         self._restarts = state.snapshot.publisher_restarts
         self._published_since: str | None = None  # by MediaMTX's clock
         self._publication = 0
@@ -124,6 +127,7 @@ class Publishing:
         camera, server = _wanted(snapshot), snapshot.media_server
         if camera is None and not snapshot.paused and not snapshot.cameras_known:
             return _POLL_IDLE_S  # what a daemon before us published may go on
+        self._forget_absent(snapshot)
         if camera is None:
             self._show_none(snapshot)
         if server.state is not MediaServerState.READY:
@@ -131,6 +135,7 @@ class Publishing:
                 self._show(CameraState.STARTING, camera, "waiting for MediaMTX")
             return _POLL_IDLE_S
         if camera is None:
+            self._is_planned = False
             self._restarts = snapshot.publisher_restarts
             await self._path.tell(server.generation, "")
             return _POLL_IDLE_S
@@ -146,9 +151,15 @@ class Publishing:
         await self._path.tell(server.generation, line)
         return await self._look(camera, plan)
 
+    def _forget_absent(self, snapshot: Snapshot) -> None:
+        present = {camera.id for camera in snapshot.cameras}
+        self._preparation.forget_absent(present)
+        if self._plan is not None and self._plan[0].id not in present:
+            self._plan = None
+
     async def _prepared(self, camera: Camera, snapshot: Snapshot) -> Plan | None:
         """How to publish it; None when something else is wanted before that is known."""
-        if self._plan is None or self._plan[0] != camera:
+        if self._plan is None or self._plan[0] != camera or not self._is_planned:
             self._plan = None
             self._show(CameraState.STARTING, camera)
 
@@ -161,6 +172,7 @@ class Publishing:
                 await asyncio.wait({preparing, changed}, return_when=asyncio.FIRST_COMPLETED)
                 if preparing.done():
                     self._plan = (camera, preparing.result())
+                    self._is_planned = True
             finally:
                 preparing.cancel()
                 changed.cancel()
@@ -244,7 +256,6 @@ class Publishing:
         if snapshot.paused:
             self._show(CameraState.PAUSED, snapshot.elected)
         else:
-            self._preparation.camera_left()
             self._show(CameraState.ABSENT, None)
 
     def _show(

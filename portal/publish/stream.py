@@ -57,6 +57,11 @@ def misfit(facts: StreamFacts, *, width: int, height: int, keyframe_gap_s: float
     return next((words for words, holds in reasons.items() if holds), "")
 
 
+def is_damaged(facts: StreamFacts) -> bool:
+    """A bad cable, a full bus or a busy machine does that, too: another piece may be whole."""
+    return facts.codec in {"", "h264"} and (facts.broken > 0 or not facts.frames)
+
+
 @contextmanager
 def piece_of_video() -> Iterator[Path]:
     """A file to write one to. Raises `ProcessError` on a full or read-only disk."""

@@ -12,10 +12,12 @@ import pytest
 from portal.config import Config
 from portal.model import Camera, CameraFormat, CameraState, CameraStatus
 from portal.probe import open_reader
-from portal.publish.copying import Verdicts
+from portal.publish import copying
+from portal.publish.copying import Copying, Verdicts
+from portal.publish.formats import ChosenFormat
 from portal.state import StateBoard
 from portal.store import Store
-from tests.integration.media import new_board, publishing, small_config, until
+from tests.integration.media import PATTERN, new_board, publishing, small_config, until
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -135,11 +137,9 @@ async def test_a_camera_in_use_is_not_judged_by_that(
     config: Config, state_dir: Path, node: Path
 ) -> None:
     node.write_text(FIT)
-    holder = await asyncio.create_subprocess_exec("flock", str(node), "sleep", "60")
+    holder = await asyncio.create_subprocess_exec("flock", "-F", str(node), "sleep", "60")
     try:
-        await until(
-            lambda: Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text() != ""
-        )
+        await until(lambda: not is_free(node))
         state = new_board(camera_at(node))
         async with publishing(config, state, state_dir):
             await asyncio.wait_for(
@@ -147,10 +147,109 @@ async def test_a_camera_in_use_is_not_judged_by_that(
             )
             assert state.snapshot.camera.cause == "busy"
             assert "in use by" in state.snapshot.camera.detail
+            holder.kill()
+            await shown(state, encoder="libx264")
+            assert Store(state_dir).load("h264", Verdicts).verdicts == ()
+            await plug_again(state, node)
+            await shown(state, encoder="copy")
     finally:
-        holder.kill()
+        if holder.returncode is None:
+            holder.kill()
         await holder.wait()
-    assert Store(state_dir).load("h264", Verdicts).verdicts == ()
+
+
+@pytest.mark.parametrize(
+    ("encoded", "reason"),
+    [
+        (f"{FIT} -bsf:v noise=amount=2000", "frames do not decode"),
+        ("-profile:v baseline -bf 0 -g 600 -pix_fmt yuv420p -t 2", "it sent 1.9 s of 3 s"),
+    ],
+)
+async def test_h264_that_came_damaged_or_ended_early_is_looked_at_again_at_the_next_plug(
+    config: Config, state_dir: Path, node: Path, encoded: str, reason: str
+) -> None:
+    node.write_text(encoded)
+    state = new_board(camera_at(node))
+    async with publishing(config, state, state_dir):
+        status = await shown(state, encoder="libx264")
+        assert reason in status.note
+        assert Store(state_dir).load("h264", Verdicts).verdicts == ()
+        node.write_text(FIT)
+        await plug_again(state, node)
+        await shown(state, encoder="copy")
+
+
+async def test_after_a_pause_h264_that_could_not_be_looked_at_a_while_ago_is_looked_at_again(
+    config: Config, state_dir: Path, node: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "_AGAIN_AFTER_S", 0.0)
+    node.write_text("-profile:v baseline -bf 0 -g 600 -pix_fmt yuv420p -t 2")
+    state = new_board(camera_at(node))
+    async with publishing(config, state, state_dir):
+        await shown(state, encoder="libx264")
+        node.write_text(FIT)
+        state.update(paused=True)
+        await until(lambda: state.snapshot.camera.state is CameraState.PAUSED)
+        state.update(paused=False)
+        await shown(state, encoder="copy")
+
+
+async def test_another_camera_that_takes_over_does_not_keep_the_first_from_a_second_look(
+    config: Config, state_dir: Path, node: Path
+) -> None:
+    node.write_text(f"{FIT} -bsf:v noise=amount=2000")
+    state = new_board(camera_at(node), PATTERN)
+    async with publishing(config, state, state_dir):
+        await shown(state, encoder="libx264")
+        node.write_text(FIT)
+        state.update(cameras=(PATTERN,))
+        await until(lambda: state.snapshot.camera.camera == PATTERN)
+        state.update(cameras=(camera_at(node), PATTERN))
+        await shown(state, encoder="copy")
+
+
+class Looks:
+    """At a camera's H.264, a short one each."""
+
+    def __init__(self, state_dir: Path, node: Path) -> None:
+        self.copying = Copying(Store(state_dir))
+        self._camera = camera_at(node)
+
+    async def reason(self) -> str:
+        form = ChosenFormat(pixel_format="H264", width=320, height=180, rate=15.0)
+
+        async def free() -> None:
+            pass
+
+        return await self.copying.reason_against(self._camera, form, ffmpeg=str(_FFMPEG), free=free)
+
+
+async def test_h264_that_comes_damaged_time_and_again_is_looked_at_no_more(
+    state_dir: Path, node: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "LOOK_S", 1.0)
+    node.write_text(f"{FIT} -bsf:v noise=amount=2000")
+    looks = Looks(state_dir, node)
+    for _ in range(3):
+        assert Store(state_dir).load("h264", Verdicts).verdicts == ()
+        assert "frames do not decode" in await looks.reason()
+        looks.copying.forget_absent(set())
+    (verdict,) = Store(state_dir).load("h264", Verdicts).verdicts
+    assert "frames do not decode" in verdict.reason
+    assert await looks.reason() == verdict.reason
+    assert len(openings(node)) == 3
+
+
+async def test_h264_that_could_not_be_looked_at_is_looked_at_again_after_a_while(
+    state_dir: Path, node: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "LOOK_S", 1.0)
+    looks = Looks(state_dir, node)
+    assert "No such file" in await looks.reason()
+    node.write_text(f"{FIT} -g 5")
+    assert "No such file" in await looks.reason()
+    monkeypatch.setattr(copying, "_AGAIN_AFTER_S", 0.0)
+    assert await looks.reason() == ""
 
 
 async def test_a_pause_while_the_camera_is_looked_at_lets_it_go_at_once(
@@ -168,6 +267,13 @@ async def test_a_pause_while_the_camera_is_looked_at_lets_it_go_at_once(
         await until(lambda: state.snapshot.camera.state is CameraState.PAUSED)
         state.update(paused=False)
         await shown(state, encoder="copy")
+
+
+async def plug_again(state: StateBoard, node: Path) -> None:
+    """The same camera, at the same node."""
+    state.update(cameras=())
+    await until(lambda: state.snapshot.camera.state is CameraState.ABSENT)
+    state.update(cameras=(camera_at(node),))
 
 
 def is_free(node: Path) -> bool:
