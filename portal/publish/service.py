@@ -67,9 +67,8 @@ class Publishing:
         self._preparation = Preparation(config, Store(state_dir), machine=machine)
         self._path = ToldPath(client, PATH, self._watch)
         self._plan: tuple[Camera, Plan] | None = None
-        self._is_planned = (
-            False  # since a pause, after which what stood against copying may be over
-        )
+        # Since the last pause: by its end, what stood against copying may have passed.
+        self._is_planned = False
         self._restarts = state.snapshot.publisher_restarts
         self._published_since: str | None = None  # by MediaMTX's clock
         self._publication = 0
