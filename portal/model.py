@@ -6,7 +6,7 @@ Times are seconds: `since` and `checked_at` are Unix time, durations end in `_s`
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import msgspec
 
@@ -14,12 +14,28 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 
 
-class CameraState(StrEnum):
+class _PeersWord(StrEnum):
+    """A newer peer may say a word that we don't know: it is taken for `_otherwise()`."""
+
+    @classmethod
+    def _otherwise(cls) -> Self:
+        raise NotImplementedError
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        return cls._otherwise() if isinstance(value, str) else None
+
+
+class CameraState(_PeersWord):
     ABSENT = "absent"  # nothing plugged in
     STARTING = "starting"  # present, no picture yet
     LIVE = "live"  # MediaMTX has the path ready
     FAULT = "fault"  # present, cannot be used; `detail` says why
     PAUSED = "paused"  # its own site does not want to be seen
+
+    @classmethod
+    def _otherwise(cls) -> Self:
+        return cls.STARTING
 
 
 class LinkState(StrEnum):
@@ -35,18 +51,26 @@ class MediaServerState(StrEnum):
     DOWN = "down"
 
 
-class PictureState(StrEnum):
+class PictureState(_PeersWord):
     UNKNOWN = "unknown"  # not looked at yet
     LIVE = "live"  # decoded frames that move
     STALLED = "stalled"  # connected, but nothing decodes or nothing moves
     ABSENT = "absent"  # nobody publishes
     PAUSED = "paused"
 
+    @classmethod
+    def _otherwise(cls) -> Self:
+        return cls.UNKNOWN
 
-class MicrophoneState(StrEnum):
+
+class MicrophoneState(_PeersWord):
     OFF = "off"  # this site sends no sound
     MUTED = "muted"
     ON = "on"
+
+    @classmethod
+    def _otherwise(cls) -> Self:
+        return cls.OFF
 
 
 class ScreenState(StrEnum):

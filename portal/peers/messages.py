@@ -1,9 +1,9 @@
 """What two daemons say to each other on a link: one JSON object per WebSocket text frame.
 
 The side that opened the link says `hello`, then `ping`, and may `ask` for a step of healing; the
-other side says `hello`, `status` at once and on each change, `pong` and `answer`. Unknown fields
-and unknown types are ignored, so that a newer box can talk to an older one; `protocol` grows only
-when that is not enough.
+other side says `hello`, `status` at once and on each change, `pong` and `answer`. Unknown fields,
+types and steps are ignored, and an unknown state is taken for one that promises nothing, so that a
+newer box can talk to an older one; `protocol` grows only when that is not enough.
 """
 
 from __future__ import annotations
@@ -108,11 +108,13 @@ class Pong(msgspec.Struct, frozen=True, kw_only=True, tag="pong"):
 
 class _Kind(msgspec.Struct):
     type: str
+    step: object = HealStep.SESSION
 
 
 Message = Hello | Status | Ask | Answer | Ping | Pong
 
 _KNOWN = {"hello", "status", "ask", "answer", "ping", "pong"}
+_STEPS = frozenset(HealStep)
 _encoder = msgspec.json.Encoder()
 _kind = msgspec.json.Decoder(_Kind)
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
@@ -123,11 +125,12 @@ def encode(message: Message) -> str:
 
 
 def decode(raw: str) -> Message | None:
-    """None for a type that we don't know. Raises `NonsenseError`."""
+    """None for a type or a step that we don't know. Raises `NonsenseError`."""
     if len(raw) > MAX_BYTES:
         raise NonsenseError(f"it sends {len(raw)} characters at once, over {MAX_BYTES}")
     try:
-        if _kind.decode(raw).type not in _KNOWN:
+        kind = _kind.decode(raw)
+        if kind.type not in _KNOWN or (isinstance(kind.step, str) and kind.step not in _STEPS):
             return None
         return _decoder.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeError, PeerError) as exc:

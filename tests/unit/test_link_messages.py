@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.model import Camera, CameraState, CameraStatus, SiteStatus, Snapshot
+from portal.model import (
+    Camera,
+    CameraState,
+    CameraStatus,
+    MicrophoneState,
+    PictureState,
+    SiteStatus,
+    Snapshot,
+)
 from portal.peers import messages
-from portal.peers.messages import Budget, Hello, NonsenseError, Ping, Pong, Status
+from portal.peers.messages import Answer, Budget, Hello, NonsenseError, Ping, Pong, Status
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 times = st.floats(min_value=0, max_value=1e11)
@@ -104,3 +112,23 @@ def test_who_floods_the_link_is_cut_off() -> None:
         budget.spend()
     with pytest.raises(NonsenseError, match="10 messages a second"):
         budget.spend()
+
+
+def test_a_newer_peers_words_are_taken_for_ones_that_promise_nothing() -> None:
+    said = '{"type":"status","camera":"remembered","microphone":"whispering"}'
+    status = messages.decode(said)
+    assert isinstance(status, Status)
+    assert (status.camera, status.microphone) == (CameraState.STARTING, MicrophoneState.OFF)
+    answer = messages.decode(
+        '{"type":"answer","step":"reboot","accepted":true,"picture":"upside-down"}'
+    )
+    assert isinstance(answer, Answer)
+    assert answer.picture is PictureState.UNKNOWN
+
+
+def test_a_step_that_only_a_newer_peer_knows_is_ignored() -> None:
+    assert messages.decode('{"type":"ask","step":"polish-the-lens"}') is None
+    with pytest.raises(NonsenseError):
+        messages.decode('{"type":"ask","step":7}')
+    with pytest.raises(NonsenseError):
+        messages.decode('{"type":"status","camera":7}')
