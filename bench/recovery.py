@@ -12,7 +12,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -66,16 +67,29 @@ class Recovery:
         )
 
 
-async def measure(rounds: int, soak_minutes: float) -> tuple[list[Recovery], list[Slope]]:
-    """All faults in turn, round after round, in one world; then the soak."""
-    with tempfile.TemporaryDirectory(prefix="portal-recovery-") as folder:
-        async with world(Path(folder)) as sites:
+async def measure(
+    rounds: int, soak_minutes: float, media_server: str = ""
+) -> tuple[list[Recovery], list[Slope]]:
+    """The soak; all faults in turn, round after round, in another world; those of the screen. 0 of
+    either: none."""
+    slopes: list[Slope] = []
+    recoveries: list[Recovery] = []
+    if soak_minutes:
+        async with _world(media_server) as sites:
+            slopes = await soak(sites, soak_minutes)
+    if rounds:
+        async with _world(media_server) as sites:
             recoveries = await _rounds(sites, TARGETS, rounds)
-            slopes = await soak(sites, soak_minutes) if soak_minutes else []
-    with tempfile.TemporaryDirectory(prefix="portal-recovery-") as folder:
-        async with world(Path(folder), kiosk=True) as sites:
+        async with _world(media_server, kiosk=True) as sites:
             recoveries += await _rounds(sites, SCREEN_TARGETS, rounds, between_s=_FORGIVEN_S)
     return recoveries, slopes
+
+
+@asynccontextmanager
+async def _world(media_server: str, *, kiosk: bool = False) -> AsyncIterator[World]:
+    with tempfile.TemporaryDirectory(prefix="portal-recovery-") as folder:
+        async with world(Path(folder), kiosk=kiosk, media_server=media_server) as sites:
+            yield sites
 
 
 async def _rounds(
@@ -101,12 +115,13 @@ async def _one(sites: World, fault: Fault) -> float:
 
 
 @click.command()
-@click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1))
+@click.option("--rounds", default=5, show_default=True, help="Of each fault; 0: none.")
 @click.option("--soak", "soak_minutes", default=5.0, show_default=True, help="Minutes; 0: none.")
+@click.option("--media-server", default="", help="Another MediaMTX than the installed one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the table.")
-def main(*, rounds: int, soak_minutes: float, as_json: bool) -> None:
+def main(*, rounds: int, soak_minutes: float, media_server: str, as_json: bool) -> None:
     """Break one thing after another and time the recovery. Writes bench/results/recovery.json."""
-    recoveries, slopes = asyncio.run(measure(rounds, soak_minutes))
+    recoveries, slopes = asyncio.run(measure(rounds, soak_minutes, media_server))
     text = json.dumps(
         {
             "machine": machine(),

@@ -52,10 +52,12 @@ async def world(
     *,
     found_by: Literal["address", "name", "zeroconf"] = "address",
     kiosk: bool = False,
+    media_server: str = "",
 ) -> AsyncIterator[World]:
     """The picture is live when this yields. `found_by`: how each site knows where the other is;
     "name" is one in the machines' hosts file. With `kiosk` the screen is a compositor with
-    `portal kiosk` on it, else the page in a browser that tells each frame."""
+    `portal kiosk` on it, else the page in a browser that tells each frame. `media_server`: the
+    MediaMTX that both run, "" for the installed one."""
     with network(2) as (one, two):
         async with contextlib.AsyncExitStack() as stack:
             if found_by == "name":
@@ -69,13 +71,17 @@ async def world(
                 "name": {"dublin": "dublin.example", "new-york": "ny.example"},
                 "zeroconf": {"dublin": "", "new-york": ""},
             }[found_by]
+            server = f'[media_server]\nbinary = "{media_server}"\n' if media_server else ""
             dublin = Box(
                 one,
-                _config("dublin", camera=camera.section, peer=("new-york", known["new-york"])),
+                _config("dublin", camera=camera.section, peer=("new-york", known["new-york"]))
+                + server,
                 folder / "dublin",
             )
             new_york = Box(
-                two, _config("new-york", peer=("dublin", known["dublin"])), folder / "new-york"
+                two,
+                _config("new-york", peer=("dublin", known["dublin"])) + server,
+                folder / "new-york",
             )
             await stack.enter_async_context(dublin.running())
             await stack.enter_async_context(new_york.running())
