@@ -34,7 +34,7 @@ const STILL_MS = 2000;
 const STILL_AGAIN_MS = 300_000;
 const STILL_SELDOM_MS = 3_600_000;
 
-/** Times are Unix time in milliseconds: they are kept over a reload. */
+/** Times are milliseconds of a clock that goes on over a reload. */
 export class PageLadder {
   /** @type {Memory} */
   #memory;

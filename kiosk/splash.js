@@ -35,7 +35,8 @@ export class Splash {
   /** Addresses come with the network, some time after the box has started. */
   async #look() {
     try {
-      const answer = await fetch(PLACES, { cache: 'no-store' });
+      const signal = AbortSignal.timeout(LOOK_EVERY_MS);
+      const answer = await fetch(PLACES, { cache: 'no-store', signal });
       const { urls } = answer.ok ? await answer.json() : { urls: [] };
       if (this.#timer) this.#show(urls);
     } catch {

@@ -53,7 +53,7 @@ export class StatsReader {
     const seconds = grown('timestamp') / 1000;
     const mean = (/** @type {string} */ total, /** @type {string} */ count) =>
       grown(count) > 0 ? (grown(total) / grown(count)) * 1000 : null;
-    const first = this.#before['timestamp'] === undefined;
+    const first = this.#before['timestamp'] === undefined || seconds <= 0;
     /** @type {Figures} */
     const figures = {
       width: rtp['frameWidth'] ?? null,

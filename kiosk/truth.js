@@ -41,10 +41,10 @@ export class Truth extends EventTarget {
     this.#eye = new PictureEye(video);
     const ladder = this.#ladder;
     feed.plan = {
-      next: () => ladder.next(Date.now()),
-      failed: (reason, wasAnswered) => ladder.failed(reason, wasAnswered, Date.now()),
-      stalled: (reason) => ladder.stalled(reason, Date.now()),
-      moving: (transport) => ladder.moving(transport, Date.now()),
+      next: () => ladder.next(steady()),
+      failed: (reason, wasAnswered) => ladder.failed(reason, wasAnswered, steady()),
+      stalled: (reason) => ladder.stalled(reason, steady()),
+      moving: (transport) => ladder.moving(transport, steady()),
     };
     // A new session of a frozen source shows the same picture: the eye goes on.
     if (feed.reader) this.#reporter.onSession();
@@ -82,7 +82,7 @@ export class Truth extends EventTarget {
       picture: this.#eye.hash,
       stillS: moving ? this.#eye.stillS : null,
       reason: isStill ? 'the picture stands still' : known.reason,
-      heals: this.#ladder.heals,
+      heals: this.#ladder.heals.map((heal) => ({ ...heal, at: heal.at + ahead() })),
     };
     this.dispatchEvent(new CustomEvent('figures', { detail: moving ? figures : null }));
     this.#heal(known.isDue);
@@ -98,7 +98,7 @@ export class Truth extends EventTarget {
 
   /** @param {boolean} isDue */
   #heal(isDue) {
-    const now = Date.now();
+    const now = steady();
     if (!isDue && !this.#feed.moving) this.#ladder.rest();
     else if (this.#feed.moving) {
       if (this.#ladder.wantsSession(this.stillS * 1000, now)) this.#feed.renew();
@@ -118,7 +118,7 @@ export class Truth extends EventTarget {
     } else if (step === 'session' || step === 'transport') {
       this.#ladder.ordered(step);
       this.#feed.renew();
-    } else if (step === 'reload' && this.#ladder.allowsReload(Date.now())) {
+    } else if (step === 'reload' && this.#ladder.allowsReload(steady())) {
       void this.#reload('the daemon ordered it');
     }
   }
@@ -131,7 +131,7 @@ export class Truth extends EventTarget {
     const answer = await fetch('.', { cache: 'no-store', signal }).catch(() => null);
     this.#isReloading = false;
     if (!answer?.ok || this.#isGood) return;
-    this.#ladder.reloading(reason, Date.now());
+    this.#ladder.reloading(reason, steady());
     location.reload();
   }
 }
@@ -140,10 +140,23 @@ export class Truth extends EventTarget {
 function recalled() {
   try {
     const memory = JSON.parse(sessionStorage.getItem(MEMORY) ?? 'null');
-    return Array.isArray(memory?.heals) ? memory : null;
+    if (!Array.isArray(memory?.heals)) return null;
+    // A clock that was set back meanwhile is no reason to wait.
+    return { ...memory, reloadedAt: Math.min(memory.reloadedAt, steady()) };
   } catch {
     return null; // not ours, or no storage
   }
+}
+
+/** Unix time in milliseconds as it was when the page was loaded, and on from there: a clock that is
+ * set hastens and delays nothing. */
+function steady() {
+  return performance.timeOrigin + performance.now();
+}
+
+/** Seconds by which the clock was set ahead since. */
+function ahead() {
+  return (Date.now() - steady()) / 1000;
 }
 
 /** @param {import('./ladder.js').Memory} memory */
