@@ -38,7 +38,10 @@ async def carried(network: Network, count: int, loopback: str) -> tuple[list[int
         for number in range(count):
             transport.sendto(str(number).encode())
             await asyncio.sleep(0)
-        await asyncio.sleep(0.3)
+        came = -1
+        while came < len(client.received):  # until nothing more does
+            came = len(client.received)
+            await asyncio.sleep(0.3)
         transport.close()
     echo.close()
     await asyncio.sleep(0)
