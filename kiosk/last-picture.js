@@ -11,13 +11,42 @@ export class LastPicture {
     this.#canvas = canvas;
   }
 
-  /** @param {HTMLVideoElement} video */
-  take(video) {
+  /** Of what is shown now. @param {HTMLVideoElement} video */
+  async take(video) {
     if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA || !video.videoWidth) return;
+    const height = Math.round((WIDTH * video.videoHeight) / video.videoWidth);
+    const small = await copied(video, height).catch(() => null);
     this.#canvas.width = WIDTH;
-    this.#canvas.height = Math.round((WIDTH * video.videoHeight) / video.videoWidth);
-    this.#canvas
-      .getContext('2d')
-      ?.drawImage(video, 0, 0, this.#canvas.width, this.#canvas.height);
+    this.#canvas.height = height;
+    const context = this.#canvas.getContext('2d');
+    if (small) context?.putImageData(small, 0, 0);
+    else context?.drawImage(video, 0, 0, WIDTH, height); // a browser that cannot copy frames
+  }
+}
+
+/** Chromium keeps a frame that is drawn on a canvas in shared memory: one more for each stall.
+ * @param {HTMLVideoElement} video @param {number} height */
+async function copied(video, height) {
+  const frame = new VideoFrame(video);
+  try {
+    /** @type {VideoFrameCopyToOptions & {format: string}} */
+    const options = { format: 'RGBX' };
+    const bytes = new Uint8Array(frame.allocationSize(options));
+    const [layout] = await frame.copyTo(bytes, options);
+    const rect = frame.visibleRect;
+    if (!layout || !rect) return null;
+    const small = new ImageData(WIDTH, height);
+    for (let y = 0; y < height; y += 1) {
+      const line = layout.offset + Math.floor((y * rect.height) / height) * layout.stride;
+      for (let x = 0; x < WIDTH; x += 1) {
+        const from = line + Math.floor((x * rect.width) / WIDTH) * 4;
+        const to = (y * WIDTH + x) * 4;
+        small.data.set(bytes.subarray(from, from + 3), to);
+        small.data[to + 3] = 255;
+      }
+    }
+    return small;
+  } finally {
+    frame.close();
   }
 }

@@ -114,6 +114,16 @@ async def pixels(page: Page) -> np.ndarray:
     return np.asarray(image)
 
 
+LAST_PICTURE = """() => {
+    const canvas = document.querySelector('#last-picture');
+    const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const colours = new Set();
+    for (let i = 0; i < data.length; i += 4)
+        colours.add((data[i] >> 5) << 10 | (data[i + 1] >> 5) << 5 | data[i + 2] >> 5);
+    return [colours.size, canvas.width, canvas.height];
+}"""
+
+
 async def test_a_picture_that_stands_still_though_connected_is_fetched_again(
     box: Box, loopback: str, browser: Browser
 ) -> None:
@@ -134,6 +144,9 @@ async def test_a_picture_that_stands_still_though_connected_is_fetched_again(
                 "getComputedStyle(document.querySelector('#last-picture')).opacity"
             )
             assert behind == "1"
+            colours, width, height = await page.evaluate(LAST_PICTURE)
+            assert (width, height) == (480, 270)
+            assert colours > 20, "of a test picture in many colours"
         finally:
             os.kill(ffmpeg.pid, signal.SIGCONT)
         await until_state(page, "live")
