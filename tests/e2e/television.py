@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -78,14 +79,15 @@ async def television(user: OrdinaryUser, width: int, height: int) -> AsyncIterat
     try:
         try:
             async with asyncio.timeout(40):
-                while (words := (await told.get()).split())[:1] != ["TV"]:
+                # sway writes its log in pieces: the line may come within one of those.
+                while not (found := re.search(r"TV (\S+) (\S+)$", await told.get())):
                     pass
         except TimeoutError:
             raise AssertionError(process.last_lines) from None
         env = {
             **user.env,
-            "WAYLAND_DISPLAY": words[1],
-            "SWAYSOCK": words[2],
+            "WAYLAND_DISPLAY": found[1],
+            "SWAYSOCK": found[2],
             "WLR_BACKENDS": "wayland",
             "WLR_RENDERER": "pixman",
             "PORTAL_WESTON_OPTIONS": "--use-pixman --sprawl",
