@@ -15,10 +15,13 @@ from pathlib import Path
 import psutil
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from portal.kiosk import chromium_flags
 from tests.e2e.ordinary_user import OrdinaryUser, ordinary_user
+
+# A machine that runs other tests beside is slow to paint; what holds at once is seen at once.
+expect.set_options(timeout=15_000)
 
 # facts of headless Chromium in a test: root needs --no-sandbox, which the appliance must not use.
 HEADLESS = [

@@ -138,7 +138,8 @@ async def test_nothing_of_a_browser_shows(box: KioskBox, browser: Browser) -> No
     page = await open_page(browser, box)
     await until_state(page, "connecting")
     found = await page.evaluate(
-        """() => {
+        """async () => {
+            await document.fonts.ready;
             const style = getComputedStyle(document.querySelector('#headline'));
             const menu = new MouseEvent('contextmenu', {cancelable: true, bubbles: true});
             return {
@@ -182,11 +183,10 @@ async def test_a_picture_that_moves_is_covered_only_if_the_other_site_asks_for_i
             await until_state(page, "live")
             for link in (LinkState.CONNECTING, LinkState.LOST, LinkState.SEARCHING):
                 box.say(link)
-                await asyncio.sleep(0.5)
-                assert await state_of(page) == "live"
+                await stays_live(page)
             box.board.update(faults=(Fault(key="x", message="The disk is full"),))
             await expect(page.locator("#notice")).to_have_text("The disk is full.")
-            assert await state_of(page) == "live"
+            await stays_live(page)
             box.say(LinkState.UP, CameraState.PAUSED)
             await until_state(page, "paused")
             box.board.update(faults=())
@@ -194,13 +194,18 @@ async def test_a_picture_that_moves_is_covered_only_if_the_other_site_asks_for_i
             await until_state(page, "live")
         # The daemon is gone; the picture does not need it.
         await expect(page.locator("#notice")).to_contain_text("restarting", timeout=10_000)
-        assert await state_of(page) == "live"
+        await stays_live(page)
         async with kiosk_box(loopback):
             await expect(page.locator("#notice")).to_be_empty(timeout=10_000)
-            assert await state_of(page) == "live"
+            await stays_live(page)
             await page.close()
 
 
-async def state_of(page: Page) -> str:
-    state: str = await page.evaluate("document.documentElement.dataset.state")
-    return state
+async def stays_live(page: Page) -> None:
+    """For half a second without a break. A busy machine may show no frame for a moment."""
+    looks = 0
+    async with asyncio.timeout(15):
+        while looks < 12:
+            state = await page.evaluate("document.documentElement.dataset.state")
+            looks = looks + 1 if state == "live" else 0
+            await asyncio.sleep(0.05)

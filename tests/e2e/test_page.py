@@ -203,8 +203,9 @@ async def test_both_pictures_move_while_the_page_is_looked_at(
             await expect(opened.page.locator(f"#{figure} .frame.moving")).to_be_visible(
                 timeout=20_000
             )
-        decoded = "[...document.querySelectorAll('video')].map(v => v.videoWidth)"
-        assert await opened.page.evaluate(decoded) == [640, 640]
+        await opened.page.wait_for_function(
+            "[...document.querySelectorAll('video')].map(v => v.videoWidth).join() === '640,640'"
+        )
         # The other site's camera is pulled out: its picture gives way to words, ours stays.
         opened.state.update(
             link=msgspec.structs.replace(up(CameraState.ABSENT), peer=peer),

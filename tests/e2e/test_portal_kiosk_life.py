@@ -21,7 +21,7 @@ from portal.state import StateBoard
 from portal.web.events import EventStreams
 from tests.e2e.kiosk_box import KioskBox, kiosk_box, serving
 from tests.e2e.ordinary_user import OrdinaryUser
-from tests.e2e.screen_box import FPS, daemon, kiosk_config, other_site, screen
+from tests.e2e.screen_box import FPS, Screen, daemon, kiosk_config, other_site, screen
 from tests.e2e.television import television
 from tests.integration.media import has_ended
 
@@ -45,13 +45,19 @@ async def test_a_daemon_that_comes_late_finds_a_splash_and_one_that_goes_leaves_
             await kiosk.until_live()
             os.kill(here.pid, signal.SIGKILL)
             await kiosk.until_said("the daemon is gone")
-            for _ in range(10):
-                age = await kiosk.age_ms()
-                assert age is not None
-                assert age < 3000
+            await goes_on(kiosk)
             async with daemon(config):
                 await kiosk.until_live()
         assert not [line for line in kiosk.lines if line.startswith("WARNING")]
+
+
+async def goes_on(kiosk: Screen) -> None:
+    """The picture, for ten photographs in a row. A busy machine may show none for a moment."""
+    looks = 0
+    async with asyncio.timeout(30):
+        while looks < 10:
+            age = await kiosk.age_ms()
+            looks = looks + 1 if age is not None and age < 3000 else 0
 
 
 async def test_a_screen_that_is_not_wanted_is_black_and_the_daemon_orders_restarts(
@@ -124,12 +130,12 @@ async def test_nothing_outlives_the_kiosk(
             async with asyncio.timeout(30):
                 while not any("up after" in line for line in kiosk.last_lines):  # noqa: ASYNC110 - its log tells
                     await asyncio.sleep(0.1)
-            below = psutil.Process(kiosk.pid).children(recursive=True)
-            assert len(below) > 5
+                while len(below := psutil.Process(kiosk.pid).children(recursive=True)) <= 5:  # noqa: ASYNC110 - nor do processes
+                    await asyncio.sleep(0.1)
             os.kill(kiosk.pid, number)
             async with asyncio.timeout(15):
                 code = await kiosk.wait()
-                while not all(has_ended(process) for process in below):  # noqa: ASYNC110 - nor do processes
+                while not all(has_ended(process) for process in below):  # noqa: ASYNC110 - as above
                     await asyncio.sleep(0.1)
             assert code == (0 if number is signal.SIGTERM else -number)
         finally:
@@ -188,7 +194,9 @@ async def test_a_desk_gets_a_window_and_closing_it_is_the_end(
         screen(tv, config, _MODE, "--windowed") as kiosk,
     ):
         await kiosk.until_said("the screen shows the page")
-        assert "Portal" in re.findall(r'"name": "(.*?)"', await tv.windows())
+        async with asyncio.timeout(10):
+            while "Portal" not in re.findall(r'"name": "(.*?)"', await tv.windows()):
+                pass
         await tv.close_window()
         async with asyncio.timeout(20):
             assert await kiosk.process.wait() == 0

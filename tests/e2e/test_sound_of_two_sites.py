@@ -58,7 +58,7 @@ async def test_a_muted_site_reads_it_on_both_screens_and_is_heard_again(
     await until_label(ours, "there", "New York is muted")
     await until_label(theirs, "here", "You are muted")
     print(f"muted to read on both screens {time.monotonic() - began:.2f} s")
-    assert await ours.evaluate("document.documentElement.dataset.state") == "live"
+    await ours.wait_for_selector(":root[data-state=live]", timeout=10_000)
 
     began = time.monotonic()
     await mute(there, False)
