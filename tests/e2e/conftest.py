@@ -160,7 +160,7 @@ async def demo(demo_configs: tuple[Path, Path]) -> AsyncIterator[RunningDemo]:
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), timeout=10) == 0
+        assert await asyncio.wait_for(process.wait(), timeout=30) == 0
 
 
 async def thumbnail(page: Page) -> list[int]:

@@ -140,7 +140,7 @@ async def test_after_mediamtx_was_killed_the_picture_is_back_and_no_ffmpeg_is_le
         await path_ready(client)
         print(f"MediaMTX killed to ready again {time.monotonic() - began:.2f} s")
         await until(lambda: has_ended(ffmpeg) and has_ended(publisher))
-        assert len(below(new, "ffmpeg")) == 1
+        await until(lambda: len(below(new, "ffmpeg")) == 1)
         await camera_is(state, CameraState.LIVE)
 
 
