@@ -41,7 +41,7 @@ async function copied(video, height) {
       for (let x = 0; x < WIDTH; x += 1) {
         const from = line + Math.floor((x * rect.width) / WIDTH) * 4;
         const to = (y * WIDTH + x) * 4;
-        small.data.set(bytes.subarray(from, from + 3), to);
+        for (let i = 0; i < 3; i += 1) small.data[to + i] = bytes[from + i] ?? 0;
         small.data[to + 3] = 255;
       }
     }

@@ -69,7 +69,7 @@ export class Sampler {
     this.#context.drawImage(this.#source, 0, 0, COLUMNS, ROWS);
     const rgba = this.#context.getImageData(0, 0, COLUMNS, ROWS).data;
     for (let point = 0; point < POINTS; point += 1) {
-      const [r = 0, g = 0, b = 0] = rgba.subarray(point * 4, point * 4 + 3);
+      const [r = 0, g = 0, b = 0] = [rgba[point * 4], rgba[point * 4 + 1], rgba[point * 4 + 2]];
       this.#points[point] = 0.299 * r + 0.587 * g + 0.114 * b;
       this.#points[POINTS + point] = b;
       this.#points[2 * POINTS + point] = r;
