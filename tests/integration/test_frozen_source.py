@@ -178,6 +178,6 @@ async def test_a_camera_that_freezes_is_started_again_by_who_sees_it(
             state = await until_state(other_loopback, {"link": "up"})
     print("seconds until a frozen camera moves again:", [round(one, 2) for one in sorted(took)])
     heals = [(heal["step"], heal["count"]) for heal in state["heals"]]
-    assert heals == ([] if seen_by == "its publisher" else [("peer-publisher", ROUNDS)])
+    assert heals == ([] if seen_by == "its publisher" else [("peer-publisher", ROUNDS)]), state
     assert set(page.steps) == {""}  # the page was left alone
-    assert min(took) < WITHIN_S[seen_by]
+    assert min(took) < WITHIN_S[seen_by], took
