@@ -15,7 +15,7 @@ const STEPS = [
 /** What they say. Pure.
  * @param {Snapshot} snapshot @param {number} nowMs Unix time here
  * @returns {{name: string, clock: string}} */
-export function labelsOf({ site, link }, nowMs) {
+function labelsOf({ site, link }, nowMs) {
   const { remote, peer } = link;
   const name = remote?.title || peer?.title || peer?.name || '';
   const zone = remote?.time_zone ?? '';

@@ -21,12 +21,13 @@ class NoAnswerError(MediaServerError):
 
 
 class PathInfo(msgspec.Struct, frozen=True):
-    """A path at this moment. `ready`: somebody publishes and readers may come, since `since`."""
+    """A path at this moment. `ready`: somebody publishes and readers may come, since `since`.
+    `received`: bytes from the publisher."""
 
     name: str
     ready: bool = False
     since: str | None = msgspec.field(name="readyTime", default=None)
-    readers: tuple[Mapping[str, Any], ...] = ()
+    received: int | None = msgspec.field(name="bytesReceived", default=None)
 
 
 class WebRtcSession(msgspec.Struct, frozen=True, rename="camel"):

@@ -191,6 +191,9 @@ class Publishing:
             return _POLL_STARTING_S
         if path.ready:
             self._watch.saw_picture()
+            if self._watch.runs_dry(path.received):
+                await self._end()
+                return 0
             if plan.encoder == COPY and _shows_nothing(self._state.snapshot):
                 self._stop_copying(camera, "a screen decodes nothing of it")
                 return 0

@@ -15,6 +15,10 @@ from portal.publish.explain import Explanation, PublisherStatus, parse_status
 
 # A publisher that brings no picture says something anew at least each 40 s, or it hangs.
 SILENT_S = 45.0
+# One whose ffmpeg sends nothing ends it after 3 s, or hangs as well.
+DRY_S = 5.0
+# Between two looks: what is longer is not their time, such as a MediaMTX that did not answer.
+_LOOK_S = 2.0
 _PATIENT_FAILURES = 3  # the first may find the camera still held by the ffmpeg before
 
 
@@ -25,6 +29,9 @@ class PublisherWatch:
         self.path = path
         # What it said last, and since when it has said that, or had a picture.
         self._said: tuple[PublisherStatus | None, float] = (None, 0.0)
+        self._received: int | None = None
+        self._looked_at = 0.0
+        self._dry_s = 0.0
 
     def read(self) -> PublisherStatus | None:
         try:
@@ -48,6 +55,17 @@ class PublisherWatch:
         """Then it need not say anything."""
         self._said = (None, time.monotonic())
 
+    def runs_dry(self, received: int | None) -> bool:
+        """Nothing has arrived for too long on a path that is still ready. Asked at each look with
+        the bytes so far, None where MediaMTX does not count them."""
+        now = time.monotonic()
+        since_look_s, self._looked_at = now - self._looked_at, now
+        if received is None or received != self._received:
+            self._received, self._dry_s = received, 0.0
+        else:
+            self._dry_s += min(since_look_s, _LOOK_S)
+        return self._dry_s > DRY_S
+
     def hangs(self, status: PublisherStatus) -> bool:
         """It should have said something else since. Asked while there is no picture."""
         if status != self._said[0]:
@@ -57,6 +75,7 @@ class PublisherWatch:
     def end(self) -> None:
         """Whatever state it is in."""
         self.saw_picture()
+        self._received = None
         end_publisher(self.path)
 
 
