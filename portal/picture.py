@@ -14,10 +14,11 @@ import msgspec
 from portal.backoff import Backoff
 from portal.config import Config
 from portal.errors import ProcessError
-from portal.model import CameraState, PictureState, PictureStatus, Snapshot
+from portal.model import PictureStatus, Snapshot
 from portal.process import ChildProcess
 from portal.state import StateBoard
 from portal.verdict import ProbeResult
+from portal.words import CameraState, PictureState
 
 log = logging.getLogger(__name__)
 

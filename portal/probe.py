@@ -28,8 +28,8 @@ from av import VideoFrame
 
 from portal.bounded import TooLargeError, body_of
 from portal.errors import PictureError
-from portal.model import PictureState
 from portal.verdict import MotionMeter, ProbeResult
+from portal.words import PictureState
 
 if TYPE_CHECKING:  # numpy is not needed to look, only by tests that read pixels
     import numpy as np

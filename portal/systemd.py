@@ -7,8 +7,9 @@ import os
 
 from sdnotify import SystemdNotifier
 
-from portal.model import CameraState, LinkState, MediaServerState, Snapshot
+from portal.model import Snapshot
 from portal.state import StateBoard
+from portal.words import CameraState, LinkState, MediaServerState
 
 
 class Unit:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from portal.model import PictureState, Value
+from portal.model import Value
+from portal.words import PictureState
 
 # A sample differs when its luma changed by more than x264's rounding does from frame to frame.
 _DIFFERENT = 3

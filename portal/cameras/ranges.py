@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 
 from portal.errors import ControlError
-from portal.model import CameraControl, ControlKind
+from portal.model import CameraControl
+from portal.words import ControlKind
 
 Wish = int | bool | str  # a number, on or off, or a menu entry by its label
 

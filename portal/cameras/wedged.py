@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from portal.model import Camera, CameraState, Snapshot
+from portal.model import Camera, Snapshot
 from portal.state import StateBoard
+from portal.words import CameraState
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import msgspec
 
 from portal.doctor.finding import Finding, fail, ok, warn
 from portal.doctor.subject import Subject
-from portal.model import CameraState, PictureState
 from portal.picture import look
 from portal.verdict import ProbeResult
+from portal.words import CameraState, PictureState
 
 LIMIT_S = 6.8  # all of `portal doctor` is to take under 8 s
 _SECONDS = 1.0

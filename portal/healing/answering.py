@@ -14,18 +14,11 @@ import msgspec
 
 from portal.config import Config
 from portal.healing.limits import Allowance, Limit
-from portal.model import (
-    CameraState,
-    HealStep,
-    MediaServerState,
-    PeerAnswer,
-    PeerAsk,
-    PictureState,
-    Snapshot,
-)
+from portal.model import PeerAnswer, PeerAsk, Snapshot
 from portal.picture import look
 from portal.state import StateBoard
 from portal.verdict import ProbeResult
+from portal.words import CameraState, HealStep, MediaServerState, PictureState
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from portal.healing.limits import Allowance, Limit
-from portal.model import HealStep
+from portal.words import HealStep
 
 
 class Place(StrEnum):

@@ -21,10 +21,11 @@ from portal.healing.ladder import Ladder, Place
 from portal.healing.reboot import Reboot
 from portal.healing.sight import Sight, Trouble, sight_of
 from portal.healing.stillness import Stillness
-from portal.model import Heal, HealStep, PageOrder, PeerAnswer, PeerAsk, PictureState, Snapshot
+from portal.model import Heal, PageOrder, PeerAnswer, PeerAsk, Snapshot
 from portal.picture import look
 from portal.state import StateBoard
 from portal.verdict import ProbeResult
+from portal.words import HealStep, PictureState
 
 log = logging.getLogger(__name__)
 

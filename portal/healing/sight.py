@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from portal.model import CameraState, LinkState, ScreenState, Snapshot, Value
+from portal.model import Snapshot, Value
 from portal.peers.untrusted import cleaned
+from portal.words import CameraState, LinkState, ScreenState
 
 # The page looks at the picture several times a second: younger stillness is no stillness.
 STILL_AFTER_S = 1.5

@@ -25,8 +25,9 @@ from portal.mediamtx.credentials import Credentials, credentials_of
 from portal.mediamtx.launch import Launch, check_ports, prepare
 from portal.mediamtx.record import RECORD_NAME, Record, exclusive
 from portal.mediamtx.running import RunningProcess, boot_id, own_start_time
-from portal.model import MediaServerState, MediaServerStatus
+from portal.model import MediaServerStatus
 from portal.state import StateBoard
+from portal.words import MediaServerState
 
 log = logging.getLogger(__name__)
 

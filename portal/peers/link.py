@@ -19,7 +19,7 @@ import msgspec
 from portal.backoff import Backoff
 from portal.config import Config
 from portal.errors import PeerError
-from portal.model import LinkState, Peer, PeerAnswer, RemoteSite
+from portal.model import Peer, PeerAnswer, RemoteSite
 from portal.peers import messages
 from portal.peers.clock import Sample
 from portal.peers.conversation import (
@@ -32,6 +32,7 @@ from portal.peers.conversation import (
 )
 from portal.peers.directory import PeerDirectory
 from portal.state import StateBoard
+from portal.words import LinkState
 
 log = logging.getLogger(__name__)
 

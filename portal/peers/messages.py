@@ -14,15 +14,9 @@ from typing import Annotated
 import msgspec
 
 from portal.errors import PeerError
-from portal.model import (
-    CameraState,
-    HealStep,
-    MicrophoneState,
-    PictureState,
-    RemoteSite,
-    Snapshot,
-)
+from portal.model import RemoteSite, Snapshot
 from portal.peers import untrusted
+from portal.words import CameraState, HealStep, MicrophoneState, PictureState
 
 PROTOCOL = 1
 MAX_BYTES = 16 * 1024

@@ -15,12 +15,13 @@ from portal.config import Config, VideoSection
 from portal.errors import PortalError
 from portal.mediamtx.client import MediaMtxClient
 from portal.mediamtx.settings import PREVIEW_PATHS
-from portal.model import Camera, MediaServerState, Snapshot
+from portal.model import Camera, Snapshot
 from portal.publish.command import publish_url, publisher_line
 from portal.publish.encoder import encoder_argv
 from portal.publish.ffmpeg import find_ffmpeg
 from portal.publish.watching import PublisherWatch
 from portal.state import StateBoard
+from portal.words import MediaServerState
 
 log = logging.getLogger(__name__)
 

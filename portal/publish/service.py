@@ -11,14 +11,7 @@ from pathlib import Path
 from portal.config import Config
 from portal.errors import PortalError
 from portal.mediamtx.client import MediaMtxClient, NoAnswerError
-from portal.model import (
-    Camera,
-    CameraState,
-    CameraStatus,
-    MediaServerState,
-    PictureState,
-    Snapshot,
-)
+from portal.model import Camera, CameraStatus, Snapshot
 from portal.publish.codecs import COPY
 from portal.publish.command import publisher_line, tag
 from portal.publish.encoder import Plan
@@ -30,6 +23,7 @@ from portal.publish.told import ToldPath
 from portal.publish.watching import PublisherWatch, is_alive, is_fault, with_names
 from portal.state import StateBoard
 from portal.store import Store
+from portal.words import CameraState, MediaServerState, PictureState
 
 log = logging.getLogger(__name__)
 

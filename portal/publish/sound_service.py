@@ -13,13 +13,14 @@ from pathlib import Path
 from portal.config import Config
 from portal.errors import PortalError
 from portal.mediamtx.client import MediaMtxClient, NoAnswerError
-from portal.model import Camera, CameraState, MediaServerState, MicrophoneState, Snapshot
+from portal.model import Camera, Snapshot
 from portal.publish.command import publish_url, publisher_line, tag
 from portal.publish.ffmpeg import find_ffmpeg
 from portal.publish.sound import PATH, SoundSource, sound_argv, sound_explanation, sound_source
 from portal.publish.told import ToldPath
 from portal.publish.watching import PublisherWatch
 from portal.state import StateBoard
+from portal.words import CameraState, MediaServerState, MicrophoneState
 
 log = logging.getLogger(__name__)
 

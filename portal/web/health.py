@@ -7,8 +7,9 @@ import time
 import msgspec
 from aiohttp import web
 
-from portal.model import CameraState, MediaServerState, PictureState, Snapshot
+from portal.model import Snapshot
 from portal.state import StateBoard
+from portal.words import CameraState, MediaServerState, PictureState
 
 # ffmpeg and MediaMTX give a picture within 2 s; 30 s without one is no start any more.
 STARTING_PATIENCE_S = 30.0

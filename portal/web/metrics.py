@@ -12,20 +12,20 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from portal.model import (
+from portal.model import Snapshot
+from portal.state import StateBoard
+from portal.web.events import EventStreams
+from portal.web.screen import ScreenIntake
+from portal.web.screen_metrics import ScreenCollector
+from portal.web.whep import WhepForwarder
+from portal.words import (
     CameraState,
     HealStep,
     LinkState,
     MediaServerState,
     MicrophoneState,
     PictureState,
-    Snapshot,
 )
-from portal.state import StateBoard
-from portal.web.events import EventStreams
-from portal.web.screen import ScreenIntake
-from portal.web.screen_metrics import ScreenCollector
-from portal.web.whep import WhepForwarder
 
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 

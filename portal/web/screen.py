@@ -16,11 +16,12 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
-from portal.model import HealStep, PageOrder, ScreenReport, ScreenState, ScreenStatus
+from portal.model import PageOrder, ScreenReport, ScreenStatus
 from portal.peers.untrusted import cleaned
 from portal.state import StateBoard
 from portal.web.faults import RequestError
 from portal.web.wishes import read_wish
+from portal.words import HealStep, ScreenState
 
 log = logging.getLogger(__name__)
 

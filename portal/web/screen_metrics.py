@@ -9,9 +9,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from portal.model import HealStep, ScreenReport, ScreenState
+from portal.model import ScreenReport
 from portal.state import StateBoard
 from portal.web.screen import ScreenIntake
+from portal.words import HealStep, ScreenState
 
 PAGE_STEPS = (HealStep.SESSION, HealStep.TRANSPORT, HealStep.RELOAD)
 

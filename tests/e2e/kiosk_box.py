@@ -17,20 +17,11 @@ from aiohttp import web
 from playwright.async_api import Browser, Page
 
 from portal.config import Config, SiteSection
-from portal.model import (
-    CameraState,
-    LinkState,
-    LinkStatus,
-    MediaServerState,
-    MediaServerStatus,
-    Peer,
-    RemoteSite,
-    SiteStatus,
-    Snapshot,
-)
+from portal.model import LinkStatus, MediaServerStatus, Peer, RemoteSite, SiteStatus, Snapshot
 from portal.process import ChildProcess
 from portal.state import StateBoard
 from portal.web.app import make_local_app
+from portal.words import CameraState, LinkState, MediaServerState
 from tests.integration.streams import media_server_binary
 
 DESKTOP = (1920, 1080)

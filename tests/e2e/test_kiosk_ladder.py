@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.async_api import Browser, Page
 
-from portal.model import HealStep, ScreenState
+from portal.words import HealStep, ScreenState
 from tests.e2e.kiosk_box import kiosk_box, media_server, open_page
 from tests.e2e.test_kiosk_truth import until, until_screen
 from tests.fakes.udp_relay import Network, UdpRelay

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from portal.model import CameraState, LinkState
+from portal.words import CameraState, LinkState
 from tests.e2e.conftest import thumbnail
 from tests.e2e.kiosk_box import (
     KioskBox,

@@ -13,9 +13,9 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from portal.config import MicrophoneSection
-from portal.model import CameraState, LinkState, MicrophoneState
 from portal.process import ChildProcess
 from portal.publish.sound import PATH, SoundSource, sound_argv
+from portal.words import CameraState, LinkState, MicrophoneState
 from tests.e2e.ears import label, until_label, until_level
 from tests.e2e.kiosk_box import KioskBox, kiosk_box, media_server, open_page, until_state
 from tests.integration.streams import MOVING, publishing, until

@@ -12,8 +12,9 @@ from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
 from portal.config import Config, SiteSection
-from portal.model import CameraState, LinkState, LinkStatus
+from portal.model import LinkStatus
 from portal.web import splash
+from portal.words import CameraState, LinkState
 from tests.e2e.kiosk_box import DESKTOP, PHONE, kiosk_box, open_page, until_state
 
 PORTRAIT = (1080, 1920)

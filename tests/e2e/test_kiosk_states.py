@@ -11,15 +11,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from portal.model import (
-    CameraState,
-    Fault,
-    LinkState,
-    LinkStatus,
-    MediaServerState,
-    MediaServerStatus,
-    Peer,
-)
+from portal.model import Fault, LinkStatus, MediaServerStatus, Peer
+from portal.words import CameraState, LinkState, MediaServerState
 from tests.e2e.kiosk_box import (
     DESKTOP,
     PHONE,

@@ -11,16 +11,9 @@ import psutil
 import pytest
 from playwright.async_api import Browser, expect
 
-from portal.model import (
-    CameraState,
-    HealStep,
-    LinkState,
-    PageOrder,
-    ScreenReport,
-    ScreenState,
-    Snapshot,
-)
+from portal.model import PageOrder, ScreenReport, Snapshot
 from portal.web.screen import SILENT_AFTER_S
+from portal.words import CameraState, HealStep, LinkState, ScreenState
 from tests.e2e.kiosk_box import KioskBox, kiosk_box, media_server, open_page, until_state
 from tests.fakes.freezing_camera import freezing_camera
 from tests.integration.streams import MOVING, publishing

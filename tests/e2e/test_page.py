@@ -14,24 +14,26 @@ from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from portal.model import (
     Camera,
-    CameraState,
     CameraStatus,
     Heal,
-    HealStep,
-    LinkState,
     LinkStatus,
-    MediaServerState,
     MediaServerStatus,
-    MicrophoneState,
     Peer,
     RemoteSite,
-    ScreenState,
     ScreenStatus,
     SiteStatus,
     Snapshot,
 )
 from portal.state import StateBoard
 from portal.web.app import make_local_app, make_public_app
+from portal.words import (
+    CameraState,
+    HealStep,
+    LinkState,
+    MediaServerState,
+    MicrophoneState,
+    ScreenState,
+)
 from tests.integration.streams import MOVING, publishing
 from tests.integration.web_server import (
     board_of,

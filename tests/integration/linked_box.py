@@ -10,8 +10,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from portal.model import LinkState, LinkStatus, Snapshot
+from portal.model import LinkStatus, Snapshot
 from portal.process import ChildProcess
+from portal.words import LinkState
 from tests.network import Machine
 
 WAIT_S = 20.0

@@ -15,9 +15,10 @@ from portal.config import Config, parse_config
 from portal.mediamtx.client import MediaMtxClient
 from portal.mediamtx.credentials import credentials_of
 from portal.mediamtx.server import MediaServer
-from portal.model import Camera, MediaServerState, SiteStatus, Snapshot
+from portal.model import Camera, SiteStatus, Snapshot
 from portal.publish.service import Publishing
 from portal.state import StateBoard
+from portal.words import MediaServerState
 
 PATTERN = Camera(id="pattern", name="pattern", source="pattern")
 

@@ -12,19 +12,10 @@ import pytest
 
 from portal.config import HealingSection
 from portal.healing.answering import Answering
-from portal.model import (
-    CameraState,
-    CameraStatus,
-    HealStep,
-    LinkState,
-    MediaServerState,
-    MediaServerStatus,
-    PeerAnswer,
-    PeerAsk,
-    PictureState,
-)
+from portal.model import CameraStatus, MediaServerStatus, PeerAnswer, PeerAsk
 from portal.peers import messages
 from portal.verdict import ProbeResult
+from portal.words import CameraState, HealStep, LinkState, MediaServerState, PictureState
 from tests.integration.test_link import SiteUnderTest
 
 WAIT_S = 10.0

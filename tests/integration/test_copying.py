@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from portal.config import Config
-from portal.model import Camera, CameraFormat, CameraState, CameraStatus
+from portal.model import Camera, CameraFormat, CameraStatus
 from portal.probe import open_reader
 from portal.publish import copying
 from portal.publish.copying import Copying, Verdicts
 from portal.publish.formats import ChosenFormat
 from portal.state import StateBoard
 from portal.store import Store
+from portal.words import CameraState
 from tests.integration.media import PATTERN, new_board, publishing, small_config, until
 
 pytestmark = pytest.mark.timeout(90)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from portal.model import LinkState
 from portal.process import ChildProcess
+from portal.words import LinkState
 from tests.integration.linked_box import Box
 from tests.network import Machine, network
 

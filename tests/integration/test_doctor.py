@@ -34,13 +34,14 @@ from portal.doctor.programs import check_ffmpeg, check_media_server
 from portal.doctor.subject import Subject, meet
 from portal.mediamtx.record import RECORD_NAME, Record
 from portal.mediamtx.running import boot_id
-from portal.model import CameraState, CameraStatus, LinkStatus, MediaServerStatus, RemoteSite
+from portal.model import CameraStatus, LinkStatus, MediaServerStatus, RemoteSite
 from portal.peers.directory import PeerDirectory
 from portal.peers.discovery import Discovery
 from portal.probe import probe
 from portal.process import ChildProcess
 from portal.state import StateBoard
 from portal.web.app import make_local_app
+from portal.words import CameraState
 from tests.integration.streams import MOVING, STILL, bare_media_server, neighbour, publishing
 from tests.integration.web_server import board_of, served
 

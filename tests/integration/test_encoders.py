@@ -15,13 +15,13 @@ import pytest
 from portal.config import VideoSection
 from portal.errors import ProcessError
 from portal.mediamtx.client import MediaMtxClient
-from portal.model import CameraState
 from portal.publish import preparing
 from portal.publish.codecs import Encoder
 from portal.publish.encoders import Encoders, Tries
 from portal.publish.machine import Machine
 from portal.publish.service import Publishing
 from portal.store import Store
+from portal.words import CameraState
 from tests.integration.media import (
     PATTERN,
     client_of,

@@ -12,20 +12,13 @@ import pytest
 from aiohttp import web
 
 from portal.config import Config, PeerSection, SiteSection
-from portal.model import (
-    Camera,
-    CameraState,
-    CameraStatus,
-    LinkState,
-    LinkStatus,
-    SiteStatus,
-    Snapshot,
-)
+from portal.model import Camera, CameraStatus, LinkStatus, SiteStatus, Snapshot
 from portal.peers.conversation import LinkTiming
 from portal.peers.directory import PeerDirectory
 from portal.peers.link import PeerLink
 from portal.state import StateBoard
 from portal.web.link import MAX_LINKS, add_link_routes
+from portal.words import CameraState, LinkState
 
 QUICK = LinkTiming(connect_s=1.0, ping_s=0.1, silence_s=1.0, min_pause_s=0.05)
 WAIT_S = 10.0

@@ -17,7 +17,7 @@ import pytest
 
 from portal.config import Config
 from portal.mediamtx.record import Record
-from portal.model import MediaServerState
+from portal.words import MediaServerState
 from tests.integration.media import (
     client_of,
     media_server,

@@ -11,7 +11,7 @@ import pytest
 
 from portal.config import Config
 from portal.mediamtx.credentials import credentials_of
-from portal.model import CameraState
+from portal.words import CameraState
 from tests.integration.media import (
     PATTERN,
     below,

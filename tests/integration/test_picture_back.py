@@ -13,9 +13,9 @@ import pytest
 
 from portal.config import Config, parse_config
 from portal.errors import PictureError
-from portal.model import CameraState
 from portal.probe import open_reader
 from portal.state import StateBoard
+from portal.words import CameraState
 from tests.integration.media import PATTERN, below, new_board, publishing
 
 pytestmark = pytest.mark.timeout(180)

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from portal.model import CameraState, CameraStatus, PictureState
+from portal.model import CameraStatus
 from portal.picture import FAULT, Pace, PictureCheck
 from portal.probe import probe
 from portal.state import StateBoard
+from portal.words import CameraState, PictureState
 from tests.integration.streams import MOVING, STILL, bare_media_server, publishing
 from tests.integration.web_server import board_of, config_at
 

@@ -14,11 +14,12 @@ import pytest
 from portal.config import Config
 from portal.mediamtx.client import MediaMtxClient
 from portal.mediamtx.credentials import credentials_of
-from portal.model import Camera, CameraState
+from portal.model import Camera
 from portal.probe import open_reader
 from portal.publish.previews import Previews
 from portal.state import StateBoard
 from portal.web.app import make_local_app
+from portal.words import CameraState
 from tests.integration.media import (
     PATTERN,
     below,

@@ -19,11 +19,11 @@ from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection
 
 from portal.errors import PictureError
-from portal.model import PictureState
 from portal.picture import look
 from portal.probe import open_reader, probe
 from portal.process import ChildProcess
 from portal.verdict import ProbeResult
+from portal.words import PictureState
 from tests.integration.streams import (
     MOVING,
     STILL,

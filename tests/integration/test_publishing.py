@@ -14,10 +14,11 @@ import pytest
 
 from portal.config import Config
 from portal.mediamtx.client import MediaMtxClient
-from portal.model import Camera, CameraState
+from portal.model import Camera
 from portal.publish.command import in_one_line
 from portal.publish.service import Publishing
 from portal.state import StateBoard
+from portal.words import CameraState
 from tests.integration.media import (
     PATTERN,
     below,

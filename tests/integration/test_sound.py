@@ -18,13 +18,14 @@ import pytest
 
 from portal.config import Config
 from portal.errors import PictureError
-from portal.model import Camera, CameraState, MicrophoneState
+from portal.model import Camera
 from portal.probe import open_reader
 from portal.publish.service import Publishing
 from portal.publish.sound import PATH
 from portal.publish.sound_service import SoundPublishing
 from portal.publish.watching import PublisherWatch
 from portal.state import StateBoard
+from portal.words import CameraState, MicrophoneState
 from tests.integration.hearing import Heard, listening
 from tests.integration.media import (
     below,

@@ -15,21 +15,11 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout, web
 from prometheus_client.parser import text_string_to_metric_families
 
 from portal.config import Config, SiteSection
-from portal.model import (
-    CameraState,
-    CameraStatus,
-    LinkState,
-    LinkStatus,
-    MediaServerState,
-    MediaServerStatus,
-    Peer,
-    PictureState,
-    PictureStatus,
-    Snapshot,
-)
+from portal.model import CameraStatus, LinkStatus, MediaServerStatus, Peer, PictureStatus, Snapshot
 from portal.state import StateBoard
 from portal.web import events
 from portal.web.app import make_local_app, make_public_app
+from portal.words import CameraState, LinkState, MediaServerState, PictureState
 from tests.integration.web_server import OFFER, board_of, config_at, linked_to, served
 
 JSON = {"Content-Type": "application/json"}

@@ -15,9 +15,10 @@ from portal.config import Config, SiteSection
 from portal.errors import MediaServerError
 from portal.mediamtx.client import MediaMtxClient
 from portal.mediamtx.settings import environment
-from portal.model import LinkState, LinkStatus, Peer, SiteStatus, Snapshot
+from portal.model import LinkStatus, Peer, SiteStatus, Snapshot
 from portal.process import ChildProcess
 from portal.state import StateBoard
+from portal.words import LinkState
 from tests.integration.streams import CREDENTIALS, media_server_binary
 
 # A browser's offer to receive one H.264 video, reduced to what an answer needs.

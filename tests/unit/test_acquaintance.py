@@ -6,9 +6,10 @@ import asyncio
 from pathlib import Path
 
 from portal.acquaintance import DOCUMENT, Acquaintance, Meeting
-from portal.model import CameraState, LinkState, LinkStatus, RemoteSite, SiteStatus, Snapshot
+from portal.model import LinkStatus, RemoteSite, SiteStatus, Snapshot
 from portal.state import StateBoard
 from portal.store import Store
+from portal.words import CameraState, LinkState
 
 
 def new_board() -> StateBoard:

@@ -6,7 +6,8 @@ import pytest
 
 from portal.cameras.ranges import Wish, range_of, value_of, values_of
 from portal.errors import ControlError
-from portal.model import CameraControl, ControlKind, MenuEntry
+from portal.model import CameraControl, MenuEntry
+from portal.words import ControlKind
 
 BRIGHTNESS = CameraControl(
     name="brightness", label="Brightness", kind=ControlKind.INTEGER,

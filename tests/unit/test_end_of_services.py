@@ -15,11 +15,12 @@ from portal.cameras.udev import Action
 from portal.cameras.wedged import WedgedCameras
 from portal.config import Config
 from portal.mediamtx.client import MediaMtxClient
-from portal.model import Camera, CameraState, CameraStatus, SiteStatus, Snapshot
+from portal.model import Camera, CameraStatus, SiteStatus, Snapshot
 from portal.publish.previews import Previews
 from portal.publish.sound_service import SoundPublishing
 from portal.state import StateBoard
 from portal.store import Store
+from portal.words import CameraState
 from tests.unit.test_camera_inventory import World
 
 CAMERA = Camera(id="046d-082d-1", name="C920", source="usb", device="/dev/video0")

@@ -18,17 +18,12 @@ from portal.healing.service import Healing
 from portal.healing.sight import Trouble, sight_of
 from portal.healing.stillness import MAX_PATIENCE_S, Stillness
 from portal.model import (
-    CameraState,
     Heal,
-    HealStep,
-    LinkState,
     LinkStatus,
     Peer,
     PeerAnswer,
-    PictureState,
     RemoteSite,
     ScreenReport,
-    ScreenState,
     ScreenStatus,
     SiteStatus,
     Snapshot,
@@ -37,6 +32,7 @@ from portal.peers import messages
 from portal.state import StateBoard
 from portal.store import Store
 from portal.verdict import ProbeResult
+from portal.words import CameraState, HealStep, LinkState, PictureState, ScreenState
 
 LIVE = ProbeResult(url="", state=PictureState.LIVE, frames=30, connected=True)
 FROZEN = ProbeResult(url="", state=PictureState.STALLED, frames=30, connected=True)

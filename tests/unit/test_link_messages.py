@@ -7,17 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.model import (
-    Camera,
-    CameraState,
-    CameraStatus,
-    MicrophoneState,
-    PictureState,
-    SiteStatus,
-    Snapshot,
-)
+from portal.model import Camera, CameraStatus, SiteStatus, Snapshot
 from portal.peers import messages
 from portal.peers.messages import Answer, Budget, Hello, NonsenseError, Ping, Pong, Status
+from portal.words import CameraState, MicrophoneState, PictureState
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 times = st.floats(min_value=0, max_value=1e11)

@@ -13,18 +13,10 @@ from typing import Any
 from portal.config import Config, MicrophoneSection, VideoSection
 from portal.errors import MediaServerError
 from portal.mediamtx.client import MediaMtxClient
-from portal.model import (
-    Camera,
-    CameraState,
-    CameraStatus,
-    MediaServerState,
-    MediaServerStatus,
-    MicrophoneState,
-    SiteStatus,
-    Snapshot,
-)
+from portal.model import Camera, CameraStatus, MediaServerStatus, SiteStatus, Snapshot
 from portal.publish.sound_service import SoundPublishing
 from portal.state import StateBoard
+from portal.words import CameraState, MediaServerState, MicrophoneState
 from tests.unit.test_publishing import SlowMediaMtx, until
 
 PATTERN = Camera(id="pattern", name="pattern", source="pattern")

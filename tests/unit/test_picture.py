@@ -9,18 +9,11 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from portal.config import Config
-from portal.model import (
-    CameraState,
-    CameraStatus,
-    Fault,
-    MediaServerStatus,
-    PictureState,
-    SiteStatus,
-    Snapshot,
-)
+from portal.model import CameraStatus, Fault, MediaServerStatus, SiteStatus, Snapshot
 from portal.picture import FAULT, Pace, PictureCheck
 from portal.state import StateBoard
 from portal.verdict import ProbeResult
+from portal.words import CameraState, PictureState
 
 PACE = Pace(settle_s=3, spacing_s=15, routine_s=600, looks_before_fault=2)
 

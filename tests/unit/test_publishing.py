@@ -14,18 +14,12 @@ import pytest
 
 from portal.config import Config, VideoSection
 from portal.mediamtx.client import MediaMtxClient, NoAnswerError, PathInfo
-from portal.model import (
-    Camera,
-    CameraState,
-    MediaServerState,
-    MediaServerStatus,
-    SiteStatus,
-    Snapshot,
-)
+from portal.model import Camera, MediaServerStatus, SiteStatus, Snapshot
 from portal.publish import service as module
 from portal.publish.machine import Machine
 from portal.publish.service import Publishing
 from portal.state import StateBoard
+from portal.words import CameraState, MediaServerState
 
 PATTERN = Camera(id="pattern", name="pattern", source="pattern")
 

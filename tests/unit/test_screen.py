@@ -8,19 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from portal.model import (
-    Heal,
-    HealStep,
-    PageOrder,
-    ScreenReport,
-    ScreenState,
-    ScreenStatus,
-    SiteStatus,
-    Snapshot,
-)
+from portal.model import Heal, PageOrder, ScreenReport, ScreenStatus, SiteStatus, Snapshot
 from portal.state import StateBoard
 from portal.web import screen
 from portal.web.screen import ScreenIntake, state_of
+from portal.words import HealStep, ScreenState
 
 
 def report(**changes: Any) -> ScreenReport:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from portal.model import CameraState, CameraStatus, SiteStatus, Snapshot
+from portal.model import CameraStatus, SiteStatus, Snapshot
 from portal.state import StateBoard
+from portal.words import CameraState
 
 
 def board() -> StateBoard:

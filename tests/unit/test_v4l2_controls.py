@@ -12,7 +12,8 @@ import pytest
 
 from portal.cameras.v4l2 import ioctl
 from portal.cameras.v4l2.controls import controls_of, write_to
-from portal.model import CameraControl, ControlKind
+from portal.model import CameraControl
+from portal.words import ControlKind
 from tests.fakes.v4l2_device import (
     AUTO_EXPOSURE,
     AUTO_FOCUS,

@@ -12,12 +12,9 @@ from yarl import URL
 from portal.errors import CameraError, MediaServerError, PeerError, PortalError
 from portal.model import (
     Camera,
-    CameraState,
     CameraStatus,
     Fault,
-    MediaServerState,
     MediaServerStatus,
-    PictureState,
     PictureStatus,
     SiteStatus,
     Snapshot,
@@ -29,6 +26,7 @@ from portal.web.health import health_of
 from portal.web.sdp import is_fragment, is_session_description
 from portal.web.whep import session_resource
 from portal.web.whep_sessions import MAX_AGE_S, MAX_SESSIONS, WhepSessions
+from portal.words import CameraState, MediaServerState, PictureState
 
 SITE = SiteStatus(name="dublin", title="Dublin", version="0.1", started_at=1.0)
 WELL = Snapshot(

@@ -12,8 +12,9 @@ import pytest
 
 from portal.cameras import wedged
 from portal.cameras.wedged import WedgedCameras, reauthorise, usb_device_of
-from portal.model import Camera, CameraState, CameraStatus, SiteStatus, Snapshot
+from portal.model import Camera, CameraStatus, SiteStatus, Snapshot
 from portal.state import StateBoard
+from portal.words import CameraState
 
 CAMERA = Camera(id="046d-082d-1", name="C920", source="usb", device="/dev/video0")
 HANGS = CameraStatus(state=CameraState.FAULT, camera=CAMERA, cause="wedged", detail="no answer")

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 
 from portal.cameras.v4l2 import ioctl
 from portal.cameras.v4l2.node import Device, found, opened
-from portal.model import CameraControl, ControlKind, MenuEntry, Value
+from portal.model import CameraControl, MenuEntry, Value
+from portal.words import ControlKind
 
 _KINDS = {
     ioctl.INTEGER: ControlKind.INTEGER,
