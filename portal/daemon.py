@@ -20,12 +20,12 @@ from portal.cameras.controls import CameraControls
 from portal.cameras.inventory import CameraInventory
 from portal.cameras.wedged import WedgedCameras
 from portal.config import Config
-from portal.errors import ConfigError
+from portal.errors import MediaServerError
 from portal.healing.answering import Answering
 from portal.healing.reboot import Reboot
 from portal.healing.service import Healing
 from portal.mediamtx.client import MediaMtxClient
-from portal.mediamtx.credentials import credentials_of
+from portal.mediamtx.credentials import Credentials, credentials_of
 from portal.mediamtx.server import MediaServer
 from portal.model import SiteStatus, Snapshot
 from portal.peers.directory import PeerDirectory
@@ -41,8 +41,11 @@ from portal.state import StateBoard
 from portal.store import Store
 from portal.systemd import Notifier
 from portal.web.app import make_local_app, make_public_app
+from portal.workplace import Workplace, workplace
 
 log = logging.getLogger(__name__)
+
+_DISK_REMEDY = "free space on it and restart the box; if that does not help, replace its disk"
 
 
 async def run_daemon(config: Config, *, state_dir: Path) -> None:
@@ -52,10 +55,13 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
     when the state directory cannot be used. A service that returns or fails unexpectedly ends the
     process.
     """
-    _open_state_dir(state_dir)
-    credentials = credentials_of(state_dir)
+    place = workplace(state_dir)
+    credentials = _credentials(state_dir, place)
     state = StateBoard(Snapshot(site=_site_status(config)))
-    store = Store(state_dir)
+    if place.fault:
+        log.error("%s", place.fault)
+        state.raise_fault("state_dir", place.fault, remedy=_DISK_REMEDY)
+    store = Store(state_dir)  # what cannot be kept is told by whom it belongs to
     privacy = Privacy(config, state, store)
     await privacy.open()
     controls = CameraControls(state, store)
@@ -67,7 +73,7 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
             MediaMtxClient(config.api_url, credentials.api)
         )
         media_server = await resources.enter_async_context(
-            MediaServer(config, state, state_dir, credentials)
+            MediaServer(config, state, place.path, credentials)
         )
         await _serve(
             resources,
@@ -101,9 +107,9 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
             "cameras": CameraInventory(config, state, store).run,
             "controls": controls.run,
             "wedged cameras": WedgedCameras(state).run,
-            "publishing": Publishing(config, state, client, state_dir).run,
-            "previews": Previews(config, state, client, state_dir).run,
-            "sound": SoundPublishing(config, state, client, state_dir).run,
+            "publishing": Publishing(config, state, client, place.path).run,
+            "previews": Previews(config, state, client, place.path).run,
+            "sound": SoundPublishing(config, state, client, place.path).run,
             "peer link": PeerLink(config, state, directory).run,
             "picture check": PictureCheck(config, state).run,
             "discovery": Discovery(config, state, directory).run,
@@ -143,6 +149,16 @@ async def _serve(
         raise listen_error(exc, address=host, port=port, key=f"ports.{key}") from exc
 
 
+def _credentials(state_dir: Path, place: Workplace) -> Credentials:
+    """Of the state directory, which may be read: a MediaMTX that runs knows them."""
+    try:
+        return credentials_of(state_dir)
+    except MediaServerError:
+        if not place.fault:
+            raise
+        return credentials_of(place.path)
+
+
 def _site_status(config: Config) -> SiteStatus:
     return SiteStatus(
         name=config.site.name,
@@ -156,16 +172,3 @@ def _site_status(config: Config) -> SiteStatus:
         sound=config.kiosk.sound,
         time_zone=config.site.time_zone or get_localzone_name(),
     )
-
-
-def _open_state_dir(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as exc:
-        raise ConfigError(
-            f"the state directory {path} cannot be written: {exc.strerror}",
-            remedy="give it to the user that runs portal, or set PORTAL_STATE_DIR",
-        ) from exc

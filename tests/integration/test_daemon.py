@@ -177,6 +177,38 @@ async def test_a_box_that_strangers_reach_says_so(tmp_path: Path, state_dir: Pat
     assert "WARNING site.address = 0.0.0.0: everybody on that network can watch" in line
 
 
+async def test_a_box_whose_disk_is_read_only_sends_its_picture_and_says_what_it_cannot_keep(
+    config_file: Path, loopback: str, state_dir: Path, tmp_path: Path
+) -> None:
+    memory = tmp_path / "memory"
+    memory.mkdir()
+    (state_dir / "privacy.json").write_text("{}")
+    run = f"{sys.executable} -m portal --config {config_file} run"
+    process = await asyncio.create_subprocess_exec(
+        *("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec"),
+        f"mount --bind {state_dir} {state_dir}; mount -o remount,ro,bind {state_dir}; exec {run}",
+        env={**os.environ, "RUNTIME_DIRECTORY": str(memory)},
+    )
+    try:
+        state = await until_state(loopback, {"camera": "live", "picture": "live"})
+        fault = next(one for one in state["faults"] if one["key"] == "state_dir")
+        assert "cannot be written: Read-only file system" in fault["message"]
+        assert list(state_dir.iterdir()) == [state_dir / "privacy.json"]
+        paused_at = time.monotonic()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"http://{loopback}:8080/api/v1/camera", json={"paused": True}) as answer,
+        ):
+            assert answer.status == 200
+        paused = await until_state(loopback, {"camera": "paused"})
+        print(f"paused after {time.monotonic() - paused_at:.2f} s")
+        assert any("a power cut would forget" in one["message"] for one in paused["faults"])
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        assert await asyncio.wait_for(process.wait(), timeout=20) == 0
+
+
 async def test_a_taken_port_is_named_with_its_holder(config_file: Path, loopback: str) -> None:
     with socket.create_server((loopback, 8080)):
         async with portal("--config", str(config_file), "run") as process:
