@@ -116,7 +116,7 @@ async def _one(sites: World, fault: Fault) -> float:
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True, help="Of each fault; 0: none.")
-@click.option("--soak", "soak_minutes", default=5.0, show_default=True, help="Minutes; 0: none.")
+@click.option("--soak", "soak_minutes", default=10.0, show_default=True, help="Minutes; 0: none.")
 @click.option("--media-server", default="", help="Another MediaMTX than the installed one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the table.")
 def main(*, rounds: int, soak_minutes: float, media_server: str, as_json: bool) -> None:

@@ -16,9 +16,8 @@ from tests.faults.world import World
 
 # A quarter of an hour's worth of what happens to a portal, every few seconds.
 _EVERY_S = 4.0
-_SAMPLE_S = 1.0
 # What starts up grows; after this share of the time it has what it needs.
-_WARM_UP = 0.3
+_WARM_UP = 0.5
 # A slope of two standard errors, or this much, is noise: allocators and caches breathe.
 _NOISE_MB_PER_EVENT = 0.02
 
@@ -56,12 +55,10 @@ async def soak(sites: World, minutes: float) -> list[Slope]:
         next_event = time.time() + _EVERY_S
         await _happen(sites, events)
         events += 1
-        while True:
-            for name, process in watched.items():
-                samples[name].append((events, process.memory_info().rss / 1e6))
-            if time.time() >= next_event:
-                break
-            await asyncio.sleep(_SAMPLE_S)
+        await asyncio.sleep(max(0.0, next_event - time.time()))
+        await sites.page.collect_garbage()
+        for name, process in watched.items():
+            samples[name].append((events, process.memory_info().rss / 1e6))
     return [_slope(name, found) for name, found in samples.items()]
 
 

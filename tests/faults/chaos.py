@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import random
 import sys
 import tempfile
@@ -27,6 +28,8 @@ _GIVE_UP_S = 120.0
 # What a fault may take on a machine that also runs the other site, the screen and this program.
 _SLACK_S = 1.0
 _LIVE_SHARE = 0.95
+# So much over, and both sites' logs are kept.
+_WORTH_TELLING_S = 3.0
 KINDS = (*ALL, *SCREEN)
 
 
@@ -73,6 +76,7 @@ def order(seed: int) -> list[Fault]:
 async def run(seed: int, minutes: float) -> Outcome:
     """Raises `AssertionError` when the sites never showed a picture at all."""
     dice = random.Random(seed)  # noqa: S311 - as above
+    RESULTS.mkdir(exist_ok=True)
     blows: list[Blow] = []
     windows: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory(prefix="portal-chaos-") as folder:
@@ -109,6 +113,10 @@ async def _strike(sites: World, fault: Fault, began: float) -> tuple[Blow, tuple
     with contextlib.suppress(AssertionError):
         back = await sites.screen.until_live(since, within_s=_GIVE_UP_S)
     blow = Blow(fault=fault.name, at_s=struck - began, allowed_s=fault.within_s, back_s=back)
+    if blow.over_s > _WORTH_TELLING_S:
+        told = RESULTS / f"chaos-{os.getpid()}-{blow.at_s:.0f}s.log"
+        told.write_text(f"{blow}\n{sites.story}\n{await sites.screen.says()}\n")
+        click.echo(f"  see {told}", err=True)
     return blow, (struck, since + fault.within_s + _SLACK_S)
 
 
@@ -151,7 +159,6 @@ def main(*, seeds: tuple[int, ...], minutes: float, as_json: bool) -> None:
     faults' allowed windows and nothing is left behind. Writes bench/results/chaos.json."""
     outcomes: list[Outcome] = []
     text = ""
-    RESULTS.mkdir(exist_ok=True)
     for seed in seeds:
         click.echo(f"seed {seed}, {minutes:g} minutes", err=True)
         outcomes.append(asyncio.run(run(seed, minutes)))

@@ -58,6 +58,12 @@ class Screen(Watching):
         """End the media session under the page, which makes a new one when the picture stalls."""
         await self.page.evaluate("__bench.peer.close()")
 
+    async def collect_garbage(self) -> None:
+        """What the page holds after this, it holds on to."""
+        devtools = await self.page.context.new_cdp_session(self.page)
+        await devtools.send("HeapProfiler.collectGarbage")
+        await devtools.detach()
+
     def renderer(self) -> psutil.Process:
         """The page's process: of several the largest. Raises `LookupError`."""
         found = [
