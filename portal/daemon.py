@@ -67,6 +67,7 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
     controls = CameraControls(state, store)
     stop = asyncio.Event()
     async with AsyncExitStack() as resources:
+        resources.push_async_callback(privacy.close)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         client = await resources.enter_async_context(

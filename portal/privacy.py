@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import Never
@@ -59,6 +60,7 @@ class Privacy:
         self._choices = Choices()
         self._saved = Choices()
         self._saving = asyncio.Lock()
+        self._writing = threading.Lock()  # a save that was cancelled goes on in its thread
         # The screen's are forgotten: who finds it dark switches the box off and on.
         self._display_on = True
         self._display_until = 0.0
@@ -94,6 +96,10 @@ class Privacy:
                 save_at = time.monotonic() + _SAVE_AGAIN_S
                 await self._save()
             await asyncio.sleep(_TICK_S)
+
+    async def close(self) -> None:
+        """What could not be kept is tried once more. Nobody chooses any more."""
+        await self._save()
 
     async def pause(self, paused: bool, *, by: str) -> None:
         """In effect before the first await; kept on the disk when this returns."""
@@ -156,18 +162,23 @@ class Privacy:
         if self._store is None:
             return
         async with self._saving:
-            choices = self._choices
-            if choices == self._saved:
+            if self._choices == self._saved:
                 return
             try:
-                await asyncio.to_thread(self._store.save, DOCUMENT, choices)
+                await asyncio.to_thread(self._write, self._store)
             except StoreError as exc:
                 message = f"a power cut would forget what is paused: {exc.message}"
                 log.warning("%s", message)
                 self._state.raise_fault(FAULT, message, remedy=exc.remedy)
                 return
-            self._saved = choices
             self._state.clear_fault(FAULT)
+
+    def _write(self, store: Store) -> None:
+        """In a thread: the newest choices, so that whoever comes last writes what holds."""
+        with self._writing:
+            choices = self._choices
+            store.save(DOCUMENT, choices)
+            self._saved = choices
 
     def _tell_boundary(self, is_quiet: bool) -> None:
         if is_quiet is not self._is_quiet:

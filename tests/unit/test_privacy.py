@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from portal.config import Config, MicrophoneSection, QuietSection
@@ -173,3 +176,52 @@ async def test_a_full_disk_pauses_nevertheless_and_says_what_it_costs(
 async def test_what_is_kept_is_small_and_readable(box: Box, tmp_path: Path) -> None:
     await box.privacy.pause(True, by="its site")
     assert Store(tmp_path).load(DOCUMENT, Choices) == Choices(paused=True)
+
+
+class SlowStore(Store):
+    """Its first save lasts until `go_on`."""
+
+    def __init__(self, state_dir: Path) -> None:
+        super().__init__(state_dir)
+        self.begun = threading.Event()
+        self.go_on = threading.Event()
+        self.ended = threading.Event()
+
+    def save(self, name: str, document: msgspec.Struct) -> None:
+        is_first = not self.begun.is_set()
+        self.begun.set()
+        if is_first:
+            self.go_on.wait(5)
+        super().save(name, document)
+        if is_first:
+            self.ended.set()
+
+
+async def test_a_pause_outlives_a_daemon_that_ends_while_something_older_is_being_kept(
+    box: Box, tmp_path: Path
+) -> None:
+    box.store = store = SlowStore(tmp_path)
+    await box.restart()
+    muting = asyncio.create_task(box.privacy.mute(True, by="its site"))
+    await asyncio.to_thread(store.begun.wait, 5)
+    muting.cancel()
+    pausing = asyncio.create_task(box.privacy.pause(True, by="its site"))
+    await asyncio.wait({pausing, muting}, timeout=0.3)
+    store.go_on.set()
+    await pausing
+    await asyncio.to_thread(store.ended.wait, 5)  # as the end of a daemon does
+    await box.restart()
+    assert box.board.snapshot.paused
+    assert box.board.snapshot.muted
+
+
+async def test_what_could_not_be_kept_is_tried_once_more_at_the_end(
+    box: Box, tmp_path: Path
+) -> None:
+    document = tmp_path / f"{DOCUMENT}.json"
+    document.mkdir()
+    await box.privacy.pause(True, by="its site")
+    document.rmdir()
+    await box.privacy.close()
+    await box.restart()
+    assert box.board.snapshot.paused
