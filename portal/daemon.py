@@ -24,6 +24,7 @@ from portal.errors import MediaServerError
 from portal.healing.answering import Answering
 from portal.healing.reboot import Reboot
 from portal.healing.service import Healing
+from portal.leftovers import remove_leftovers
 from portal.mediamtx.client import MediaMtxClient
 from portal.mediamtx.credentials import Credentials, credentials_of
 from portal.mediamtx.server import MediaServer
@@ -56,6 +57,7 @@ async def run_daemon(config: Config, *, state_dir: Path) -> None:
     process.
     """
     place = workplace(state_dir)
+    remove_leftovers(place.path)
     credentials = _credentials(state_dir, place)
     state = StateBoard(Snapshot(site=_site_status(config)))
     if place.fault:

@@ -1,4 +1,5 @@
-"""Ends publishers and their ffmpegs at once, without asking either, nor MediaMTX."""
+"""Whether publishers live; ends them and their ffmpegs at once, without asking either, nor
+MediaMTX."""
 
 from __future__ import annotations
 
@@ -34,6 +35,14 @@ def end_publishers(state_dir: Path) -> None:
     """All of this site's: camera, previews, microphone. Some milliseconds."""
     for status in state_dir.glob("publisher.*"):
         end_publisher(status)
+
+
+def has_publisher(status: Path) -> bool:
+    """Whether the one that wrote `status` lives. Blocking."""
+    with contextlib.suppress(OSError):
+        told = parse_status(status.read_text("utf-8", errors="replace"))
+        return _is_publisher(told.pid, status)
+    return False
 
 
 def _is_publisher(pid: int, status: Path) -> bool:
