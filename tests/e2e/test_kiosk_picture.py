@@ -155,6 +155,43 @@ async def test_a_picture_that_stands_still_though_connected_is_fetched_again(
         await page.close()
 
 
+TAKEN_AT_THE_END = """async () => {
+    const {LastPicture} = await import('/kiosk/last-picture.js');
+    const source = document.createElement('canvas');
+    [source.width, source.height] = [640, 360];
+    const context = source.getContext('2d');
+    const video = document.createElement('video');
+    video.muted = true;
+    video.srcObject = source.captureStream(30);
+    const painting = setInterval(() => {
+        context.fillStyle = `rgb(200, ${performance.now() % 5}, 0)`;
+        context.fillRect(0, 0, 640, 360);
+    }, 30);
+    await video.play();
+    await new Promise((done) => video.requestVideoFrameCallback(done));
+    clearInterval(painting);
+    const target = document.createElement('canvas');
+    const taken = new LastPicture(target).take(video);
+    video.srcObject = null;
+    await taken;
+    const [red, green, blue] = target.getContext('2d').getImageData(240, 135, 1, 1).data;
+    return [target.width, target.height, red > 150, green < 50, blue < 50];
+}"""
+
+
+@pytest.mark.parametrize(
+    "browser_that",
+    ["", "delete window.VideoFrame", "VideoFrame.prototype.copyTo = () => Promise.reject(Error())"],
+    ids=["copies frames", "knows no frames", "cannot copy this one"],
+)
+async def test_the_last_picture_is_kept_though_its_session_ends_at_once(
+    browser_that: str, box: Box, browser: Browser
+) -> None:
+    page = await open_page(browser, box[0], script=browser_that)
+    assert await page.evaluate(TAKEN_AT_THE_END) == [480, 270, True, True, True]
+    await page.close()
+
+
 async def test_a_picture_comes_back_when_its_publisher_does(
     box: Box, loopback: str, browser: Browser
 ) -> None:
