@@ -77,6 +77,7 @@ class Publishing:
     async def _follow(self) -> None:
         while True:
             snapshot = self._state.snapshot
+            written = self._watch.written_at()
             try:
                 pause = await self._reconcile(snapshot)
             except NoAnswerError:
@@ -88,12 +89,11 @@ class Publishing:
                 pause = _POLL_FAULT_S
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
-                    await self._news(_basis(snapshot))
+                    await self._news(_basis(snapshot), written)
 
-    async def _news(self, basis: object) -> None:
+    async def _news(self, basis: object, written: int) -> None:
         """Something else is wanted, or the publisher wrote about itself: it does so when its ffmpeg
         ends and begins, and readers of the old one have to hear of the new one at once."""
-        written = self._watch.written_at()
         while written == self._watch.written_at():
             if await self._state.wait_for_change(_basis, basis, within_s=_STATUS_EVERY_S):
                 return

@@ -98,3 +98,29 @@ async def test_a_paused_site_says_so_also_while_mediamtx_gives_no_answer(
     async with published_by(client, tmp_path) as state:
         await until(lambda: client.was_asked > 3)
         assert state.snapshot.camera.state is CameraState.PAUSED
+
+
+class BusyMediaMtx(SlowMediaMtx):
+    """While it answers for the first time, ffmpeg ends, and the publisher says so."""
+
+    def __init__(self, status: Path) -> None:
+        super().__init__()
+        self._status = status
+        self.looks = 0
+
+    async def path(self, name: str) -> PathInfo | None:
+        self.looks += 1
+        if self.looks == 1:
+            self._status.write_text("state waiting\n", "utf-8")
+        return PathInfo(name=name, ready=True, since=f"look {self.looks}")
+
+
+async def test_what_a_publisher_says_while_mediamtx_is_asked_is_heard_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_POLL_LIVE_S", 60.0)
+    client = BusyMediaMtx(tmp_path / "publisher.cam")
+    async with published_by(client, tmp_path) as state:
+        state.update(paused=False)
+        await until(lambda: client.looks > 1)
+        assert state.snapshot.camera.publication == 2
