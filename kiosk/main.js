@@ -14,7 +14,7 @@ import { Splash } from './splash.js';
 import { StatsOverlay, rowsOf } from './stats-overlay.js';
 import { deriveStatus } from './status.js';
 import { STILL_AFTER_S, Truth } from './truth.js';
-import { View } from './view.js';
+import { View, mark } from './view.js';
 import { keepAwake } from './wake-lock.js';
 
 /** @typedef {import('./model.js').Snapshot} Snapshot */
@@ -49,7 +49,7 @@ feed.addEventListener('frame', (event) => {
 watchBusy(() => latency.disregard());
 
 function applyLatency() {
-  document.documentElement.dataset['latency'] = latency.mode;
+  mark('latency', latency.mode);
   const receiver = feed.reader?.receiver;
   if (receiver && receiver.jitterBufferTarget !== latency.targetMs) {
     receiver.jitterBufferTarget = latency.targetMs;

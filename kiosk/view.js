@@ -19,9 +19,10 @@ function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Called for each frame: only a change costs the page a look at its styles.
+/** Called several times a second, for the latency with each frame: only a change costs the page a
+ * look at its styles.
  * @param {string} name @param {string} value */
-function mark(name, value) {
+export function mark(name, value) {
   const { dataset } = document.documentElement;
   if (dataset[name] !== value) dataset[name] = value;
 }
