@@ -70,7 +70,8 @@ class PublisherWatch:
         """It should have said something else since. Asked while there is no picture."""
         if status != self._said[0]:
             self._said = (status, time.monotonic())
-        return status.state != "gone" and time.monotonic() - self._said[1] > SILENT_S
+        patience_s = DRY_S if status.state in {"sending", "healthy"} else SILENT_S
+        return status.state != "gone" and time.monotonic() - self._said[1] > patience_s
 
     def end(self) -> None:
         """Whatever state it is in."""

@@ -42,12 +42,16 @@ def _lasting(seconds: float, fault: Callable[[World], AbstractContextManager[Non
     return harm
 
 
-async def _publisher_and_ffmpeg(world: World) -> float:
-    """Both hang, as on a bus that does: nobody is left who would end ffmpeg."""
-    began = time.time()
-    await world.dublin.signal("publisher", signal.SIGSTOP)
-    await world.dublin.signal("ffmpeg", signal.SIGSTOP)
-    return began
+def _with_the_publisher_stopped(number: signal.Signals) -> Harm:
+    """Nobody is left who would end ffmpeg, or start it anew."""
+
+    async def harm(world: World) -> float:
+        began = time.time()
+        await world.dublin.signal("publisher", signal.SIGSTOP)
+        await world.dublin.signal("ffmpeg", number)
+        return began
+
+    return harm
 
 
 async def _freeze(world: World) -> float:
@@ -86,7 +90,8 @@ PROCESSES = (
     Fault("ffmpeg stopped", _signalled("dublin", "ffmpeg", _STOP), 5.0),
     Fault("publisher killed", _signalled("dublin", "publisher", _KILL), 1.5),
     Fault("publisher stopped", _signalled("dublin", "publisher", _STOP), 0.5),
-    Fault("publisher and ffmpeg stopped", _publisher_and_ffmpeg, 10.0),
+    Fault("publisher stopped and ffmpeg killed", _with_the_publisher_stopped(_KILL), 10.0),
+    Fault("publisher and ffmpeg stopped", _with_the_publisher_stopped(_STOP), 10.0),
     Fault("MediaMTX killed", _signalled("dublin", "mediamtx", _KILL), 3.0),
     Fault("MediaMTX stopped", _signalled("dublin", "mediamtx", _STOP), 10.0),
     Fault("daemon with the camera killed", _signalled("dublin", "daemon", _KILL), 0.0),
