@@ -53,7 +53,7 @@ def no_process_is_left() -> Iterator[None]:
     """Children that a test started have ended and were reaped."""
     before = _children()
     yield
-    deadline = time.monotonic() + 3.0
+    deadline = time.monotonic() + 10.0
     while (left := _children() - before) and time.monotonic() < deadline:
         time.sleep(0.05)
     described = []
@@ -81,7 +81,7 @@ def no_thread_is_left() -> Iterator[None]:
             and not thread.name.startswith(("asyncio_", "waitpid-", "ThreadPoolExecutor"))
         ]
 
-    deadline = time.monotonic() + 3.0
+    deadline = time.monotonic() + 10.0
     while left() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left(), f"threads left behind: {[thread.name for thread in left()]}"
@@ -97,7 +97,7 @@ async def no_task_is_left(request: pytest.FixtureRequest) -> AsyncIterator[None]
     yield
     await asyncio.sleep(0)
     left = [task for task in asyncio.all_tasks() - before if task is not asyncio.current_task()]
-    deadline = time.monotonic() + 1.0
+    deadline = time.monotonic() + 5.0
     while left and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
         left = [task for task in left if not task.done()]

@@ -82,7 +82,7 @@ async def publishing(config: Config, state: StateBoard, state_dir: Path) -> Asyn
         yield
 
 
-async def ready(state: StateBoard, *, generation: int = 1, within_s: float = 20) -> int:
+async def ready(state: StateBoard, *, generation: int = 1, within_s: float = 40) -> int:
     """Wait for MediaMTX of that generation or a later one; its pid."""
     snapshot = await asyncio.wait_for(
         state.wait_for(
@@ -113,7 +113,7 @@ def has_ended(process: psutil.Process) -> bool:
         return True
 
 
-async def until(holds: Callable[[], bool], *, within_s: float = 15) -> float:
+async def until(holds: Callable[[], bool], *, within_s: float = 30) -> float:
     """Wait for a condition; the seconds that it took."""
     began = time.monotonic()
     while not holds():

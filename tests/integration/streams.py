@@ -48,7 +48,7 @@ paths:
     )
     server = await ChildProcess.spawn([media_server_binary(), str(settings)], name="mediamtx")
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while not await _listens(address, 8889):
                 assert server.returncode is None, server.last_lines
                 await asyncio.sleep(0.05)
@@ -86,7 +86,7 @@ async def _listens(address: str, port: int) -> bool:
     return True
 
 
-async def until(condition: Callable[[], bool], *, limit_s: float = 15.0) -> None:
+async def until(condition: Callable[[], bool], *, limit_s: float = 30.0) -> None:
     """Wait for what another process does. Raises `TimeoutError`."""
     async with asyncio.timeout(limit_s):
         while not condition():  # noqa: ASYNC110 - another process tells no event

@@ -65,12 +65,12 @@ class Box:
         self.keypad = keypad
 
     async def until(self, holds: Callable[[Snapshot], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             await self.state.wait_for(holds)
 
     async def until_heard(self, node: str = "event3") -> None:
         """The device is open and followed."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while node not in self.keypad._ends:  # noqa: ASYNC110 - it tells no event
                 await asyncio.sleep(0.01)
 

@@ -9,13 +9,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from portal.config import VideoSection
 from portal.errors import ProcessError
 from portal.mediamtx.client import MediaMtxClient
-from portal.publish import preparing
+from portal.publish import preparing, trial
 from portal.publish.codecs import Encoder
 from portal.publish.encoders import Encoders, Tries
 from portal.publish.machine import Machine
@@ -33,6 +34,15 @@ from tests.integration.media import (
 
 _FFMPEG = Path(__file__).parents[1] / "fakes" / "hardware_ffmpeg.py"
 VIDEO = VideoSection(width=320, height=180, fps=30, bitrate_kbps=300)
+
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stalls is no encoder that is too slow."""
+    monkeypatch.setattr(trial, "ENCODE_WITHIN_S", 30.0)
 
 
 @pytest.fixture
@@ -129,11 +139,16 @@ async def test_nothing_is_kept_of_a_trial_that_could_not_be_made(
     ],
 )
 async def test_nothing_is_kept_of_a_trial_that_failed_for_a_reason_that_passes(
-    tmp_path: Path, state_dir: Path, root: Path, how: str, reason: str
+    tmp_path: Path,
+    state_dir: Path,
+    root: Path,
+    how: str,
+    reason: str,
 ) -> None:
     ffmpeg = ffmpeg_that_works(tmp_path, how)
     encoders = Encoders(Store(state_dir), VIDEO, machine=Machine(root))
-    with pytest.raises(ProcessError, match=reason):
+    limit = mock.patch.object(trial, "ENCODE_WITHIN_S", 3.0 if how == "hangs" else 30.0)
+    with limit, pytest.raises(ProcessError, match=reason):
         await encoders.prove(ffmpeg)
     assert Store(state_dir).load("encoders", Tries).tried == ()
     assert await encoders.remembered(ffmpeg) is None
@@ -153,8 +168,8 @@ async def test_hardware_that_was_busy_is_tried_again_later_and_then_encodes(
         client_of(config, state_dir) as client,
         running(Publishing(config, state, client, state_dir, machine=Machine(root)).run),
     ):
-        await asyncio.wait_for(state.wait_for(lambda new: new.camera.encoder == "h264_vaapi"), 20)
-        await asyncio.wait_for(state.wait_for(lambda new: new.camera.state is CameraState.LIVE), 20)
+        await asyncio.wait_for(state.wait_for(lambda new: new.camera.encoder == "h264_vaapi"), 40)
+        await asyncio.wait_for(state.wait_for(lambda new: new.camera.state is CameraState.LIVE), 40)
     assert await Encoders(Store(state_dir), config.video, machine=Machine(root)).remembered(
         ffmpeg
     ) == vaapi(root)
@@ -191,8 +206,8 @@ async def test_the_picture_comes_by_x264_at_once_and_by_hardware_once_that_is_pr
         client_of(config, state_dir) as client,
         running(service(client).run, watch),
     ):
-        await asyncio.wait_for(state.wait_for(lambda new: new.camera.encoder == "h264_vaapi"), 20)
-        await asyncio.wait_for(state.wait_for(lambda _: "h264_vaapi" in order), 20)
+        await asyncio.wait_for(state.wait_for(lambda new: new.camera.encoder == "h264_vaapi"), 40)
+        await asyncio.wait_for(state.wait_for(lambda _: "h264_vaapi" in order), 40)
     assert order == ["libx264", "h264_vaapi"]
     # The next daemon knows.
     order.clear()
@@ -201,7 +216,7 @@ async def test_the_picture_comes_by_x264_at_once_and_by_hardware_once_that_is_pr
         client_of(config, state_dir) as client,
         running(service(client).run, watch),
     ):
-        await asyncio.wait_for(state.wait_for(lambda _: bool(order)), 20)
+        await asyncio.wait_for(state.wait_for(lambda _: bool(order)), 40)
     assert order == ["h264_vaapi"]
 
 
@@ -222,7 +237,7 @@ async def test_x264_takes_the_place_of_one_that_fails_in_use(
         running(Publishing(config, state, client, state_dir, machine=Machine(root)).run),
     ):
         snapshot = await asyncio.wait_for(
-            state.wait_for(lambda new: new.camera.state is CameraState.LIVE), 20
+            state.wait_for(lambda new: new.camera.state is CameraState.LIVE), 40
         )
     assert snapshot.camera.encoder == "libx264"
     assert uses(tmp_path) > 1

@@ -38,10 +38,11 @@ async def carried(network: Network, count: int, loopback: str) -> tuple[list[int
         for number in range(count):
             transport.sendto(str(number).encode())
             await asyncio.sleep(0)
-        came = -1
-        while came < len(client.received):  # until nothing more does
+        came, quiet = 0, 0
+        while quiet < 4 and came < count:  # until nothing more does
+            await asyncio.sleep(0.1)
+            quiet = quiet + 1 if came == len(client.received) else 0
             came = len(client.received)
-            await asyncio.sleep(0.3)
         transport.close()
     echo.close()
     await asyncio.sleep(0)

@@ -145,6 +145,6 @@ async def until_ready(client: MediaMtxClient) -> None:
 
 
 async def until_sessions(client: MediaMtxClient, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(await client.webrtc_sessions()) != count:  # noqa: ASYNC110 - it tells no event
             await asyncio.sleep(0.02)
