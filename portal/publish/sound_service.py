@@ -161,15 +161,28 @@ class SoundPublishing:
             self._path.was_forgotten()
             return _POLL_STARTING_S
         if path.ready:
+            self._watch.saw_picture()
+            if self._watch.runs_dry(path.received):
+                return await self._end()
             self._show(MicrophoneState.ON)
             self._state.clear_fault(FAULT)
             return _POLL_ON_S
         status = self._watch.read()
-        if status is not None and status.tag == wanted and status.failures >= _PATIENT_FAILURES:
-            self._fail(sound_explanation(status))
-            return _POLL_FAULT_S
+        if status is not None and status.tag == wanted:
+            if self._watch.hangs(status):
+                return await self._end()
+            if status.failures >= _PATIENT_FAILURES:
+                self._fail(sound_explanation(status))
+                return _POLL_FAULT_S
         self._show(MicrophoneState.OFF)
         return _POLL_STARTING_S
+
+    async def _end(self) -> float:
+        """The publisher hangs; the next step starts a new one."""
+        log.info("microphone: the publisher is started anew")
+        self._show(MicrophoneState.OFF)
+        await self._path.end()
+        return 0
 
     def _fail(self, message: str, remedy: str = "") -> None:
         self._show(MicrophoneState.OFF)
