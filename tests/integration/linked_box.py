@@ -15,7 +15,7 @@ from portal.process import ChildProcess
 from portal.words import LinkState
 from tests.network import Machine
 
-WAIT_S = 20.0
+WAIT_S = 40.0
 
 
 class Box:

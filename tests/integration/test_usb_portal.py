@@ -63,8 +63,8 @@ async def test_a_camera_that_hangs_is_restarted_and_its_picture_comes_back(
                 if await bus.authorised() == "101":
                     break
                 await asyncio.sleep(0.1)
-        state = await until_state(loopback, {"camera": "live"})
-        assert not state["faults"]
+        async with aiohttp.ClientSession(f"http://{loopback}:8080") as http:
+            await until_so(http, lambda now: now["camera"]["state"] == "live" and not now["faults"])
 
 
 async def test_a_camera_is_published_as_it_is_plugged_released_and_taken_up_again(
