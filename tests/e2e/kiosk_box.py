@@ -129,7 +129,7 @@ class PeerMedia:
             return items
 
     async def until_it_answers(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while True:
                 try:
                     await self._list("paths")
@@ -140,13 +140,13 @@ class PeerMedia:
                     return
 
     async def until_published(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while not any(path["ready"] for path in await self._list("paths")):  # noqa: ASYNC110 - it tells no event
                 await asyncio.sleep(0.05)
 
     async def until_sessions(self, count: int) -> None:
         """So many screens look."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while len(await self._list("webrtcsessions")) != count:  # noqa: ASYNC110 - it tells no event
                 await asyncio.sleep(0.05)
 
@@ -189,7 +189,7 @@ async def open_page(
     return page
 
 
-async def until_state(page: Page, state: str, *, within_s: float = 15) -> None:
+async def until_state(page: Page, state: str, *, within_s: float = 30) -> None:
     await page.wait_for_selector(
         f":root[data-state={state}]", timeout=within_s * 1000, state="attached"
     )

@@ -55,7 +55,7 @@ async def daemon(config: Path) -> AsyncIterator[ChildProcess]:
     try:
         yield process
     finally:
-        await process.stop(grace_s=6)
+        await process.stop(grace_s=15)
         for left in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 if left.environ().get("PORTAL_STATE_DIR") == state_dir:
@@ -97,7 +97,7 @@ class Screen:
         clock = corners[0]
         return None if clock is None else age_ms(time.time() * 1000, clock)
 
-    async def until_live(self, *, within_s: float = 40) -> float:
+    async def until_live(self, *, within_s: float = 60) -> float:
         """Wait until the picture fills the screen, and moves; the seconds that it took."""
         began = time.monotonic()
         while True:
@@ -111,7 +111,7 @@ class Screen:
             assert self.process.returncode is None, self.lines[-30:]
             await asyncio.sleep(0.1)
 
-    async def until_said(self, words: str, *, after: int = 0, within_s: float = 40) -> str:
+    async def until_said(self, words: str, *, after: int = 0, within_s: float = 60) -> str:
         """The first of its lines since `after` that has `words`."""
         began = time.monotonic()
         while True:
@@ -121,7 +121,7 @@ class Screen:
             assert time.monotonic() - began < within_s, (words, self.lines[-30:])
             await asyncio.sleep(0.05)
 
-    async def until_color(self, color: tuple[int, int, int], *, within_s: float = 30) -> None:
+    async def until_color(self, color: tuple[int, int, int], *, within_s: float = 60) -> None:
         """Wait until it shows nothing else at its corners and edges."""
         seen: set[object] = set()
         async with asyncio.timeout(within_s):
@@ -131,7 +131,7 @@ class Screen:
                 places = [(x, y) for x in (0, right // 2, right) for y in (0, bottom)]
                 seen = {image.getpixel(place) for place in places}
 
-    async def until_lit(self, *, within_s: float = 30) -> None:
+    async def until_lit(self, *, within_s: float = 60) -> None:
         """Wait until it shows anything."""
         async with asyncio.timeout(within_s):
             while np.asarray((await self.picture()).convert("L")).max() < 60:  # noqa: ASYNC110 - a screen tells no event
@@ -198,7 +198,7 @@ async def screen(
     try:
         yield Screen(tv, process, mode, lines, turned)
     finally:
-        code = await process.stop(grace_s=10)
+        code = await process.stop(grace_s=20)
         print("\n".join(line for line in timed if "dbus" not in line))
     assert code == 0, lines[-30:]
 
