@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import time
@@ -29,11 +28,14 @@ class PublisherWatch:
         self.path = path
         # What it said last, and since when it has said that, or had a picture.
         self._said: tuple[PublisherStatus | None, float] = (None, 0.0)
+        self._forgotten = 0  # when that was written which could not be removed
         self._received: int | None = None
         self._looked_at = 0.0
         self._dry_s = 0.0
 
     def read(self) -> PublisherStatus | None:
+        if self._forgotten and self._forgotten == self.written_at():
+            return None
         try:
             return parse_status(self.path.read_text("utf-8", errors="replace"))
         except OSError:
@@ -48,8 +50,10 @@ class PublisherWatch:
 
     def forget(self) -> None:
         """What an older publisher wrote."""
-        with contextlib.suppress(OSError):  # a disk that became read-only does not stop the picture
+        try:
             self.path.unlink(missing_ok=True)
+        except OSError:  # a disk that became read-only does not stop the picture
+            self._forgotten = self.written_at()
 
     def saw_picture(self) -> None:
         """Then it need not say anything."""
