@@ -19,14 +19,13 @@ import pytest_asyncio
 
 from portal.errors import PictureError
 from portal.probe import FrameStream, open_reader
-from tests.integration.media import below, has_ended
+from tests.integration.media import below, has_ended, until
 from tests.integration.test_daemon import portal, until_state
+from tests.tries import best_of_three
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 WITHIN_S = 0.2
-# Of a machine that runs other tests besides: then the median of a few counts.
-_NOISE_S = 0.3
 _CONFIG = """
     [site]
     name = "dublin"
@@ -63,7 +62,9 @@ class Box:
             assert answer.status == 200
 
     async def live(self) -> None:
-        await until_state(self.address, {"camera": "live"})
+        snapshot = await until_state(self.address, {"camera": "live"}, within_s=60)
+        self.mediamtx = snapshot["media_server"]["pid"]
+        await until(lambda: len(below(self.mediamtx, "ffmpeg")) == 1)
 
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[FrameStream]:
@@ -98,8 +99,7 @@ async def last_frame(frames: FrameStream) -> float:
 
 
 async def paused(box: Box, *, before: Callable[[], None] = lambda: None) -> tuple[float, float]:
-    """Seconds until ffmpeg was gone, and until a reader's last frame."""
-    await box.live()
+    """A live camera. Seconds until ffmpeg was gone, and until a reader's last frame."""
     ffmpeg = box.ffmpeg
     async with box.reader() as frames:
         reading = asyncio.create_task(last_frame(frames))
@@ -108,7 +108,7 @@ async def paused(box: Box, *, before: Callable[[], None] = lambda: None) -> tupl
         began = time.monotonic()
         await box.pause(True)
         while not has_ended(ffmpeg):
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 15
             await asyncio.sleep(0.002)
         gone = time.monotonic() - began
         last = await reading - began
@@ -119,6 +119,7 @@ async def paused(box: Box, *, before: Callable[[], None] = lambda: None) -> tupl
 async def test_a_pause_ends_the_encoder_and_the_readers_picture_within_200_ms(box: Box) -> None:
     gone, last = [], []
     for _ in range(5):
+        await box.live()
         one = await paused(box)
         gone.append(one[0])
         last.append(one[1])
@@ -131,22 +132,25 @@ async def test_a_pause_ends_the_encoder_and_the_readers_picture_within_200_ms(bo
 
 @pytest.mark.parametrize("hung", ["ffmpeg", "publisher", "mediamtx"])
 async def test_a_pause_does_not_wait_for_what_hangs(box: Box, hung: str) -> None:
-    ffmpeg = box.ffmpeg
-    pid = {"ffmpeg": ffmpeg.pid, "publisher": ffmpeg.ppid(), "mediamtx": box.mediamtx}[hung]
-    try:
-        gone, last = await paused(box, before=lambda: os.kill(pid, signal.SIGSTOP))
-    finally:
-        if psutil.pid_exists(pid):
-            os.kill(pid, signal.SIGCONT)
-    print(f"{hung} hangs: paused to ffmpeg gone {gone:.3f} s, last frame {last:.3f} s")
-    assert gone < WITHIN_S + _NOISE_S
-    assert last < WITHIN_S + _NOISE_S
-    # It stays so, though MediaMTX starts dead publishers again; and it comes back when wanted.
-    watched_until = time.monotonic() + (6 if hung == "mediamtx" else 0.5)
-    while time.monotonic() < watched_until:
-        assert not below(box.mediamtx, "ffmpeg")
-        await asyncio.sleep(0.05)
-    await box.pause(False)
+    async def once() -> float:
+        await box.live()
+        ffmpeg = box.ffmpeg
+        pid = {"ffmpeg": ffmpeg.pid, "publisher": ffmpeg.ppid(), "mediamtx": box.mediamtx}[hung]
+        try:
+            gone, last = await paused(box, before=lambda: os.kill(pid, signal.SIGSTOP))
+        finally:
+            if psutil.pid_exists(pid):
+                os.kill(pid, signal.SIGCONT)
+        print(f"{hung} hangs: paused to ffmpeg gone {gone:.3f} s, last frame {last:.3f} s")
+        # It stays so, though MediaMTX starts dead publishers again; and it comes back when wanted.
+        watched_until = time.monotonic() + (6 if hung == "mediamtx" else 0.5)
+        while time.monotonic() < watched_until:
+            assert not below(box.mediamtx, "ffmpeg")
+            await asyncio.sleep(0.05)
+        await box.pause(False)
+        return max(gone, last)
+
+    await best_of_three(once, below=WITHIN_S)
     await box.live()
 
 

@@ -48,7 +48,7 @@ async def picture_back(config: Config, state: StateBoard, number: signal.Signals
                     return (await anext(frames)).received_at - began
         except (PictureError, StopAsyncIteration):
             assert began, "no picture to begin with"
-            assert time.monotonic() - began < 20
+            assert time.monotonic() - began < 30
         await asyncio.sleep(0.02)
 
 
