@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
 import zlib
 from dataclasses import dataclass
@@ -57,13 +56,15 @@ def _in_memory(state_dir: Path) -> Path | None:
             found = path.lstat()
             is_private = found.st_uid == os.geteuid() and not found.st_mode & 0o077
             if stat.S_ISDIR(found.st_mode) and is_private:
-                _take_along(state_dir / RECORD_NAME, path / RECORD_NAME)
+                _show_record(state_dir / RECORD_NAME, path / RECORD_NAME)
                 return path
     return None
 
 
-def _take_along(source: Path, target: Path) -> None:
-    """The newer one counts: that of a MediaMTX which runs since the disk could be written."""
+def _show_record(source: Path, target: Path) -> None:
+    """A unit may start its MediaMTX after us, on a full disk. One that was started from memory
+    is newer."""
     with contextlib.suppress(OSError):
         if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-            shutil.copy2(source, target)
+            target.unlink(missing_ok=True)
+            target.symlink_to(source.absolute())

@@ -44,6 +44,8 @@ def test_a_disk_that_takes_nothing_is_replaced_by_memory_that_others_cannot_read
     assert place.path.parent == memory
     assert place.path.stat().st_mode & 0o777 == 0o700
     assert (place.path / RECORD_NAME).read_text() == "of the MediaMTX that runs"
+    (tmp_path / RECORD_NAME).write_text("of one that its unit started since")
+    assert (place.path / RECORD_NAME).read_text() == "of one that its unit started since"
     assert os.strerror(number) in place.fault
     assert workplace(tmp_path).path == place.path
 
@@ -67,3 +69,16 @@ def test_a_directory_of_somebody_else_is_a_mistake_of_the_configuration(
     with pytest.raises(ConfigError, match="cannot be written: Permission denied"):
         workplace(tmp_path)
     assert not list(memory.iterdir())
+
+
+def test_the_next_daemon_finds_the_mediamtx_that_was_started_from_memory(
+    tmp_path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / RECORD_NAME).write_text("from before")
+    refuse(monkeypatch, errno.EROFS)
+    record = workplace(tmp_path).path / RECORD_NAME
+    started = memory / "started"
+    started.write_text("from memory")
+    started.replace(record)
+    assert (workplace(tmp_path).path / RECORD_NAME).read_text() == "from memory"
+    assert (tmp_path / RECORD_NAME).read_text() == "from before"
