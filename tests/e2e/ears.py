@@ -28,7 +28,7 @@ async def level(page: Page) -> float:
 
 
 async def until_level(page: Page, is_right: bool) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (await level(page) > 0.02) is not is_right:  # noqa: ASYNC110 - pages tell no event
             await asyncio.sleep(0.05)
 
@@ -41,5 +41,5 @@ async def until_label(page: Page, which: str, text: str) -> None:
     await page.wait_for_function(
         "([which, text]) => document.querySelector(`#sound-${which}`).innerText === text",
         arg=[which, text],
-        timeout=10_000,
+        timeout=20_000,
     )
