@@ -94,14 +94,13 @@ async def test_a_killed_mediamtx_is_back_at_once(config: Config, state_dir: Path
         assert state.snapshot.faults == ()
 
 
-@pytest.mark.timeout(90)
 async def test_a_hung_mediamtx_is_replaced(config: Config, state_dir: Path) -> None:
     state = new_board()
     async with media_server(config, state, state_dir):
         first = await ready(state)
         os.kill(first, signal.SIGSTOP)
         began = time.monotonic()
-        await ready(state, generation=2, within_s=40)
+        await ready(state, generation=2, within_s=60)
         print(f"MediaMTX: hung to ready again {time.monotonic() - began:.1f} s")
         assert not psutil.pid_exists(first)
 
@@ -231,7 +230,7 @@ async def test_a_port_that_is_taken_names_who_holds_it_and_is_tried_again(
     await holder.stdout.readline()
     try:
         async with media_server(config, state, state_dir):
-            snapshot = await asyncio.wait_for(state.wait_for(lambda new: bool(new.faults)), 10)
+            snapshot = await asyncio.wait_for(state.wait_for(lambda new: bool(new.faults)), 30)
             (fault,) = snapshot.faults
             assert f"ports.whep: {config.site.address}:8889 is held by" in fault.message
             assert f"(pid {holder.pid})" in fault.message
@@ -264,7 +263,7 @@ async def test_a_mediamtx_that_cannot_be_used_is_a_fault_with_a_remedy(
     config = small_config(loopback, f'[media_server]\nbinary = "{binary}"\n')
     state = new_board()
     async with media_server(config, state, state_dir):
-        snapshot = await asyncio.wait_for(state.wait_for(lambda new: bool(new.faults)), 10)
+        snapshot = await asyncio.wait_for(state.wait_for(lambda new: bool(new.faults)), 30)
         (fault,) = snapshot.faults
         assert fault.message.startswith("media_server.binary: ")
         assert expected in fault.message
