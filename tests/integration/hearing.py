@@ -69,7 +69,7 @@ async def listening(url: str) -> AsyncIterator[Heard]:
             if resource is not None:
                 async with http.delete(resource):
                     pass
-            await asyncio.wait_for(connection.close(), 5)
+            await asyncio.wait_for(connection.close(), 20)
 
 
 async def _listen(connection: RTCPeerConnection, heard: Heard) -> None:

@@ -11,15 +11,17 @@ import time
 from pathlib import Path
 from unittest import mock
 
+import msgspec
 import pytest
 
-from portal.config import VideoSection
+from portal.config import Config, VideoSection
 from portal.errors import ProcessError
 from portal.mediamtx.client import MediaMtxClient
 from portal.publish import preparing, trial
 from portal.publish.codecs import Encoder
-from portal.publish.encoders import Encoders, Tries
+from portal.publish.encoders import Encoders, Tried, Tries
 from portal.publish.machine import Machine
+from portal.publish.preparing import Preparation
 from portal.publish.service import Publishing
 from portal.store import Store
 from portal.words import CameraState
@@ -30,6 +32,7 @@ from tests.integration.media import (
     new_board,
     running,
     small_config,
+    until,
 )
 
 _FFMPEG = Path(__file__).parents[1] / "fakes" / "hardware_ffmpeg.py"
@@ -175,6 +178,30 @@ async def test_hardware_that_was_busy_is_tried_again_later_and_then_encodes(
     ) == vaapi(root)
 
 
+async def test_one_that_works_encodes_at_once_while_a_better_one_is_tried_again(
+    tmp_path: Path, state_dir: Path, root: Path
+) -> None:
+    """Else each start of the daemon would interrupt the picture twice."""
+    ffmpeg = ffmpeg_that_works(tmp_path, "well")
+    (root / "dev/nvidia0").touch()
+    config = Config(video=msgspec.structs.replace(VIDEO, ffmpeg=ffmpeg))
+    machine = Machine(root)
+    tried = (Tried(encoder=vaapi(root)),)  # the other one was busy
+    Store(state_dir).save(
+        "encoders", Tries(machine=machine.fingerprint(ffmpeg, config.video), tried=tried)
+    )
+    preparation = Preparation(config, Store(state_dir), machine=machine)
+
+    async def free() -> None:
+        raise AssertionError("a pattern needs no look")
+
+    assert (await preparation.plan_for(PATTERN, free=free)).encoder == "h264_vaapi"
+    async with asyncio.timeout(60):
+        assert not await preparation.prove()
+    names = [one.encoder.name for one in Store(state_dir).load("encoders", Tries).tried]
+    assert names == ["h264_vaapi", "h264_nvenc"]
+
+
 async def test_a_machine_without_hardware_is_not_kept_waiting(
     tmp_path: Path, state_dir: Path
 ) -> None:
@@ -185,12 +212,20 @@ async def test_a_machine_without_hardware_is_not_kept_waiting(
 
 
 async def test_the_picture_comes_by_x264_at_once_and_by_hardware_once_that_is_proved(
-    tmp_path: Path, state_dir: Path, root: Path, loopback: str
+    tmp_path: Path, state_dir: Path, root: Path, loopback: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ffmpeg = ffmpeg_that_works(tmp_path, "well")
     config = small_config(loopback, f'ffmpeg = "{ffmpeg}"\n')
     state = new_board(PATTERN)
     order: list[str] = []
+    prove = Encoders.prove
+
+    async def slowly(encoders: Encoders, ffmpeg: str) -> Encoder:
+        """The picture need not wait for it, so it may wait for the picture."""
+        await until(lambda: bool(order))
+        return await prove(encoders, ffmpeg)
+
+    monkeypatch.setattr(Encoders, "prove", slowly)
 
     async def watch() -> None:
         async for snapshot in state.subscribe():
