@@ -45,9 +45,10 @@ class Encoders:
         self._store = store
         self._video = video
         self._machine = machine or Machine()
+        self.has_untried = False  # as far as `remembered` saw: `prove` it
 
     async def remembered(self, ffmpeg: str) -> Encoder | None:
-        """What to use; None when something here has not been tried: `prove` it."""
+        """What to use; None when nothing here is known to work, and something was not tried."""
         return await asyncio.to_thread(self._remembered, ffmpeg)
 
     def _remembered(self, ffmpeg: str) -> Encoder | None:
@@ -56,14 +57,13 @@ class Encoders:
             return Encoder()
         tries = self._load()
         if tries.machine != self._machine.fingerprint(ffmpeg, self._video):
+            self.has_untried = True
             return None
         tried = {one.encoder: one.reason for one in tries.tried}
-        for candidate in candidates:
-            if candidate not in tried:
-                return None
-            if not tried[candidate]:
-                return candidate
-        return Encoder()
+        works = next((one for one in candidates if tried.get(one) == ""), None)
+        better = candidates[: candidates.index(works)] if works is not None else candidates
+        self.has_untried = any(one not in tried for one in better)
+        return works or (None if self.has_untried else Encoder())
 
     async def prove(self, ffmpeg: str) -> Encoder:
         """Try those that are new here, in order, until one works. Seconds; cancelling is fine.

@@ -53,10 +53,10 @@ class Preparation:
         video = self._config.video
         ffmpeg = await asyncio.to_thread(find_ffmpeg, video.ffmpeg)
         if self._encoder is None:
-            self._encoder = await self._encoders.remembered(ffmpeg)
-        if self._encoder is None:
-            self._encoder = Encoder()  # the picture does not wait for the trial
-            self._to_prove.set()
+            remembered = await self._encoders.remembered(ffmpeg)
+            self._encoder = remembered or Encoder()  # the picture does not wait for the trial
+            if self._encoders.has_untried:
+                self._to_prove.set()
         notes = []
         copied = copyable_format(camera, video)
         if copied is not None:
