@@ -178,7 +178,7 @@ class Box:
 
     async def signal(self, what: str, number: signal.Signals) -> psutil.Process:
         """Send it once there is one."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while True:
                 with contextlib.suppress(LookupError, psutil.NoSuchProcess):
                     found = self.process(what)
@@ -194,7 +194,7 @@ class Box:
         self, method: str, path: str, body: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """Ask the daemon from within the machine."""
-        words = ["--request", method, "--silent", "--fail", "--max-time", "3"]
+        words = ["--request", method, "--silent", "--fail", "--max-time", "10"]
         if body is not None:
             words += ["--header", "Content-Type: application/json", "--data", json.dumps(body)]
         return await self._curl([*words, f"http://127.0.0.1:8080{path}"])
@@ -202,7 +202,7 @@ class Box:
     async def media_server(self, path: str) -> dict[str, Any]:
         """Ask MediaMTX's control API."""
         credentials = json.loads((self._state_dir / "mediamtx-credentials.json").read_text())
-        words = ["--silent", "--fail", "--max-time", "3", "--user", f"portal:{credentials['api']}"]
+        words = ["--silent", "--fail", "--max-time", "10", "--user", f"portal:{credentials['api']}"]
         return await self._curl([*words, f"http://127.0.0.1:9997/v3/{path}"])
 
     async def _curl(self, words: list[str]) -> dict[str, Any]:
