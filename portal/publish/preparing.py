@@ -40,6 +40,7 @@ class Preparation:
         self._copying = Copying(store)
         self._encoders = Encoders(store, config.video, machine=machine)
         self._encoder: Encoder | None = None  # None: not asked for yet
+        self._is_distrusted = False  # one failed in use: no trial counts any more
         self._to_prove = asyncio.Event()
         # After trials that said nothing: seconds until the next, while one is due.
         self._backoff = Backoff(first_s=_AGAIN_AFTER_S, cap_s=_AGAIN_AT_LEAST_S)
@@ -88,6 +89,7 @@ class Preparation:
         """It encoded on trial and fails in use: x264 until the daemon's next start."""
         log.warning("x264 encodes instead: %s", reason)
         self._encoder = Encoder()
+        self._is_distrusted = True
 
     def forget_absent(self, present: Set[str]) -> None:
         """Of cameras that are gone, by their ids: the next plug may go better."""
@@ -109,6 +111,8 @@ class Preparation:
             if str(exc) != self._told:
                 log.warning("encoders cannot be tried now, but later: %s", exc)
                 self._told = str(exc)
+            return False
+        if self._is_distrusted:
             return False
         before, self._encoder = self._encoder, found
         return found != before

@@ -178,28 +178,45 @@ async def test_hardware_that_was_busy_is_tried_again_later_and_then_encodes(
     ) == vaapi(root)
 
 
-async def test_one_that_works_encodes_at_once_while_a_better_one_is_tried_again(
-    tmp_path: Path, state_dir: Path, root: Path
-) -> None:
-    """Else each start of the daemon would interrupt the picture twice."""
+@pytest.fixture
+def with_a_better_one(tmp_path: Path, state_dir: Path, root: Path) -> Preparation:
+    """VAAPI is known to work; NVENC was busy when it was tried."""
     ffmpeg = ffmpeg_that_works(tmp_path, "well")
     (root / "dev/nvidia0").touch()
     config = Config(video=msgspec.structs.replace(VIDEO, ffmpeg=ffmpeg))
     machine = Machine(root)
-    tried = (Tried(encoder=vaapi(root)),)  # the other one was busy
-    Store(state_dir).save(
-        "encoders", Tries(machine=machine.fingerprint(ffmpeg, config.video), tried=tried)
+    tries = Tries(
+        machine=machine.fingerprint(ffmpeg, config.video), tried=(Tried(encoder=vaapi(root)),)
     )
-    preparation = Preparation(config, Store(state_dir), machine=machine)
+    Store(state_dir).save("encoders", tries)
+    return Preparation(config, Store(state_dir), machine=machine)
 
-    async def free() -> None:
-        raise AssertionError("a pattern needs no look")
 
-    assert (await preparation.plan_for(PATTERN, free=free)).encoder == "h264_vaapi"
+async def no_look() -> None:
+    raise AssertionError("a pattern needs none")
+
+
+async def test_one_that_works_encodes_at_once_while_a_better_one_is_tried_again(
+    with_a_better_one: Preparation, state_dir: Path
+) -> None:
+    """Else each start of the daemon would interrupt the picture twice."""
+    plan = await with_a_better_one.plan_for(PATTERN, free=no_look)
+    assert plan.encoder == "h264_vaapi"
     async with asyncio.timeout(60):
-        assert not await preparation.prove()
+        assert not await with_a_better_one.prove()
     names = [one.encoder.name for one in Store(state_dir).load("encoders", Tries).tried]
     assert names == ["h264_vaapi", "h264_nvenc"]
+
+
+async def test_one_that_failed_in_use_stays_away_whatever_a_trial_finds(
+    with_a_better_one: Preparation,
+) -> None:
+    await with_a_better_one.plan_for(PATTERN, free=no_look)
+    with_a_better_one.distrust_encoder("it failed in use")
+    async with asyncio.timeout(60):
+        assert not await with_a_better_one.prove()
+    plan = await with_a_better_one.plan_for(PATTERN, free=no_look)
+    assert plan.encoder == "libx264"
 
 
 async def test_a_machine_without_hardware_is_not_kept_waiting(
