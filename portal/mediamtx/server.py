@@ -99,7 +99,8 @@ class MediaServer:
         if self._process is not None:
             if not self._is_units:
                 await self._process.stop(grace_s=_STOP_GRACE_S)
-                self._record_path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # a disk that became read-only
+                    self._record_path.unlink(missing_ok=True)
             self._forget()
 
     async def _run_one(self, client: MediaMtxClient) -> None:
@@ -175,7 +176,7 @@ class MediaServer:
         return process, record.version
 
     def _start(self, launch: Launch) -> tuple[RunningProcess, str]:
-        process = RunningProcess.start(launch.argv, env=launch.env, output=self._log_path)
+        process = RunningProcess.start(launch.argv, env=launch.env, output=self._output())
         self._process = process
         record = Record(
             pid=process.pid,
@@ -190,6 +191,15 @@ class MediaServer:
         except MediaServerError as exc:  # a full disk: the picture matters more than adoption
             log.warning("%s; after a crash the next daemon will not know this MediaMTX", exc)
         return process, launch.version
+
+    def _output(self) -> Path:
+        """The log, unless the disk became read-only: the picture matters more."""
+        try:
+            os.close(os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640))
+        except OSError as exc:
+            log.warning("MediaMTX runs without a log: %s", exc)
+            return Path(os.devnull)
+        return self._log_path
 
     async def _until_ready(self, process: RunningProcess, client: MediaMtxClient) -> None:
         deadline = time.monotonic() + _READY_WITHIN_S

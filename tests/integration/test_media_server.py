@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -336,4 +337,19 @@ async def test_a_record_that_cannot_be_written_does_not_stop_mediamtx(
         pid = await ready(state)
         assert not (state_dir / "mediamtx.json").exists()
         assert state.snapshot.faults == ()
+    assert not psutil.pid_exists(pid)
+
+
+async def test_mediamtx_starts_and_ends_in_order_also_where_nothing_can_be_written_any_more(
+    config: Config, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(path: Path, **_options: bool) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    (state_dir / "mediamtx.log").symlink_to("/nowhere/mediamtx.log")
+    (state_dir / "mediamtx.log.1").mkdir()  # so that it stays in its place
+    state = new_board()
+    async with media_server(config, state, state_dir):
+        pid = await ready(state)
+        monkeypatch.setattr(Path, "unlink", read_only)
     assert not psutil.pid_exists(pid)
