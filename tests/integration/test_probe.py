@@ -349,8 +349,9 @@ async def test_the_daemons_look_is_a_child_that_leaves_this_process_small(
 
 
 async def test_a_look_that_takes_too_long_is_ended(loopback: str) -> None:
-    async def silence(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
+        writer.close()  # else whichever test collects it fails
 
     async with await asyncio.start_server(silence, loopback, 8889):
         result = await look(_whep(loopback), limit_s=0.5)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -102,11 +103,25 @@ def is_sending(state: StateBoard, state_dir: Path) -> bool:
 
 @dataclass(slots=True)
 class Seen:
+    """`stalls`: from when to when this process itself did not get to run."""
+
     at: list[float] = field(default_factory=list)
+    stalls: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def longest_gap_s(self) -> float:
-        return max(b - a for a, b in zip(self.at, self.at[1:], strict=False))
+        return max(b - a - self._stalled_s(a, b) for a, b in pairwise(self.at))
+
+    def _stalled_s(self, since: float, until: float) -> float:
+        return sum(max(0.0, min(until, b) - max(since, a)) for a, b in self.stalls)
+
+    async def note_stalls(self) -> None:
+        """Never returns."""
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.02)
+            if (ended := time.monotonic()) - began > 0.2:
+                self.stalls.append((began, ended))
 
 
 @asynccontextmanager
@@ -121,6 +136,7 @@ async def watching(config: Config, state: StateBoard) -> AsyncIterator[Seen]:
                 seen.at.append(frame.received_at)
 
     task = asyncio.create_task(watch())
+    noting = asyncio.create_task(seen.note_stalls())
     try:
         await until(lambda: len(seen.at) > 5)
         yield seen
@@ -128,7 +144,8 @@ async def watching(config: Config, state: StateBoard) -> AsyncIterator[Seen]:
             raise DisturbedError("the picture ended")
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        noting.cancel()
+        await asyncio.gather(task, noting, return_exceptions=True)
     # A frame every 67 ms, and aiortc decodes beside the test: a lost one of five shows.
     print(f"longest gap of the picture {seen.longest_gap_s * 1000:.0f} ms")
     if seen.longest_gap_s >= 0.5:
