@@ -114,7 +114,7 @@ async def screen_site(
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), timeout=15) == 0
+        assert await asyncio.wait_for(process.wait(), timeout=30) == 0
 
 
 @pytest.hookimpl(wrapper=True)

@@ -66,7 +66,7 @@ async def until_seen(whep: str, wanted: tuple[str, ...], *, within_s: float = 60
 async def open_kiosk(browser: Browser, url: str) -> Page:
     """Tried until the daemon serves it."""
     page = await browser.new_page(viewport={"width": 640, "height": 360})
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             await page.goto(url)
@@ -79,7 +79,7 @@ async def open_kiosk(browser: Browser, url: str) -> Page:
 
 
 async def until_true(
-    what: str, question: Callable[[], Awaitable[bool]], *, within_s: float = 10.0
+    what: str, question: Callable[[], Awaitable[bool]], *, within_s: float = 30.0
 ) -> None:
     """Ask until it is so."""
     deadline = time.monotonic() + within_s

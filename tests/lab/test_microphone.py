@@ -80,11 +80,11 @@ async def test_a_sound_card_is_heard_outside_and_is_closed_while_muted(site: Gue
         await site.run(TONE)
         async with listening(site.whep.replace("/cam/", "/cam/sound/")) as heard:
             await until(lambda: heard.loud_since(0) > 50, within_s=120)
-            assert heard.pitch() == pytest.approx(440, abs=10)
+            await until(lambda: abs(heard.pitch() - 440) <= 10)
 
         await mute(site, True)
         await microphone_is(site, "muted")
-        await until_true("nobody listens", partial(is_closed, site), within_s=20)
+        await until_true("nobody listens", partial(is_closed, site), within_s=60)
 
         await site.run(f"systemctl stop tone; {OTHER}")
         await until_true("another listens", partial(is_open, site), within_s=120)
