@@ -75,7 +75,7 @@ async def measure(
     slopes: list[Slope] = []
     recoveries: list[Recovery] = []
     if soak_minutes:
-        async with _world(media_server) as sites:
+        async with _world(media_server, kiosk=True) as sites:
             slopes = await soak(sites, soak_minutes)
     if rounds:
         async with _world(media_server) as sites:

@@ -1,5 +1,5 @@
-"""Two hours in minutes: sessions end and begin, the encoder dies, the network is away; meanwhile
-memory is read, and its slope compared with its own noise."""
+"""Two hours in minutes: the encoder dies and the network is away, so sessions end and begin;
+meanwhile memory is read, and its slope compared with its own noise."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ class Slope:
 
 
 async def soak(sites: World, minutes: float) -> list[Slope]:
-    """One line for each process that stays: both daemons, both MediaMTX, publisher, page. Each has
-    to live to the end; an event that cannot happen is an error, too."""
+    """Of a world with `kiosk`: one line for each process that stays, which are both daemons, both
+    MediaMTX, publisher and page. Each has to live to the end; an event that cannot happen is an
+    error, too."""
     watched = _watched(sites)
     samples: dict[str, list[tuple[int, float]]] = {name: [] for name in watched}
     until, events = time.time() + minutes * 60, 0
@@ -56,21 +57,17 @@ async def soak(sites: World, minutes: float) -> list[Slope]:
         await _happen(sites, events)
         events += 1
         await asyncio.sleep(max(0.0, next_event - time.time()))
-        await sites.page.collect_garbage()
         for name, process in watched.items():
             samples[name].append((events, process.memory_info().rss / 1e6))
     return [_slope(name, found) for name, found in samples.items()]
 
 
 async def _happen(sites: World, number: int) -> None:
-    match number % 3:
-        case 0:
-            await sites.dublin.signal("ffmpeg", signal.SIGKILL)
-        case 1:
-            await sites.page.renew()
-        case _:
-            with sites.new_york.machine.dropping(""):
-                await asyncio.sleep(2)
+    if number % 3 < 2:
+        await sites.dublin.signal("ffmpeg", signal.SIGKILL)
+    else:
+        with sites.new_york.machine.dropping(""):
+            await asyncio.sleep(2)
 
 
 def _watched(sites: World) -> dict[str, psutil.Process]:
@@ -82,7 +79,7 @@ def _watched(sites: World) -> dict[str, psutil.Process]:
     for box, kinds in boxes:
         for kind in kinds:
             found[f"{box.name}: {kind}"] = box.process(kind)
-    found["page (renderer)"] = sites.page.renderer()
+    found["page (renderer)"] = sites.kiosk.renderer()
     return found
 
 

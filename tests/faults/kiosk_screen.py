@@ -57,6 +57,10 @@ class KioskScreen(Watching):
             with contextlib.suppress(psutil.NoSuchProcess):
                 victim.send_signal(number)
 
+    def renderer(self) -> psutil.Process:
+        """The page's process: of several the largest. Raises `ValueError` when none runs."""
+        return max(self._victims("renderer"), key=lambda process: process.memory_info().rss)
+
     def _victims(self, what: str) -> list[psutil.Process]:
         with contextlib.suppress(StopIteration, psutil.NoSuchProcess):
             if what == "browser":

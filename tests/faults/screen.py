@@ -9,7 +9,6 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import psutil
 from playwright.async_api import Error as BrowserError
 from playwright.async_api import Page, async_playwright
 
@@ -53,27 +52,6 @@ class Screen(Watching):
             wall_ms = self._origin + presented
             age = age_ms(wall_ms, stamp) / 1000 if stamp >= 0 else None
             self.frames.append(Frame(wall_ms / 1000, age))
-
-    async def renew(self) -> None:
-        """End the media session under the page, which makes a new one when the picture stalls."""
-        await self.page.evaluate("__bench.peer.close()")
-
-    async def collect_garbage(self) -> None:
-        """What the page holds after this, it holds on to."""
-        devtools = await self.page.context.new_cdp_session(self.page)
-        await devtools.send("HeapProfiler.collectGarbage")
-        await devtools.detach()
-
-    def renderer(self) -> psutil.Process:
-        """The page's process: of several the largest. Raises `LookupError`."""
-        found = [
-            process
-            for process in psutil.Process().children(recursive=True)
-            if "--type=renderer" in process.cmdline()
-        ]
-        if not found:
-            raise LookupError("no renderer runs")
-        return max(found, key=lambda process: process.memory_info().rss)
 
     async def says(self) -> str:
         """The page's state and words."""
