@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -88,7 +89,7 @@ webrtc:
   candidates: ["{address}:8555"]
   filters: {{loopback: true}}
 streams:
-  cam: "exec:{command}"
+  cam: {json.dumps("exec:" + command)}
 preload:
   cam: "video"
 log: {{level: warn}}
