@@ -45,7 +45,7 @@ def test_any_text_is_understood_ignored_or_nonsense(raw: str) -> None:
     except NonsenseError as exc:
         refusal = str(exc)
     assert refusal.isprintable()
-    assert len(refusal) < 400
+    assert len(refusal) < 600, "40 characters, escaped with ten each, and the reason"
 
 
 @given(title=st.text(max_size=500), name=labels, camera=st.text(max_size=500), detail=st.text())
