@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -16,9 +15,11 @@ from portal.mediamtx.client import MediaMtxClient
 from portal.mediamtx.credentials import credentials_of
 from portal.mediamtx.server import MediaServer
 from portal.model import Camera, SiteStatus, Snapshot
+from portal.publish.machine import Machine
 from portal.publish.service import Publishing
 from portal.state import StateBoard
 from portal.words import MediaServerState
+from tests.running import running
 
 PATTERN = Camera(id="pattern", name="pattern", source="pattern")
 
@@ -34,20 +35,6 @@ def small_config(address: str, extra: str = "") -> Config:
 def new_board(*cameras: Camera) -> StateBoard:
     site = SiteStatus(name="dublin", title="Dublin", version="0", started_at=0)
     return StateBoard(Snapshot(site=site, cameras=cameras))
-
-
-@asynccontextmanager
-async def running(*services: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Each service's `run()` as a task, cancelled at the end: what a crash leaves stays."""
-    tasks = [asyncio.create_task(service()) for service in services]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
 
 
 def media_server_of(config: Config, state: StateBoard, state_dir: Path) -> MediaServer:
@@ -72,12 +59,14 @@ async def media_server(
 
 
 @asynccontextmanager
-async def publishing(config: Config, state: StateBoard, state_dir: Path) -> AsyncIterator[None]:
+async def publishing(
+    config: Config, state: StateBoard, state_dir: Path, *, machine: Machine | None = None
+) -> AsyncIterator[None]:
     """MediaMTX and the service that publishes `state`'s camera."""
     async with (
         media_server(config, state, state_dir),
         client_of(config, state_dir) as client,
-        running(Publishing(config, state, client, state_dir).run),
+        running(Publishing(config, state, client, state_dir, machine=machine).run),
     ):
         yield
 

@@ -30,10 +30,11 @@ from tests.integration.media import (
     client_of,
     media_server,
     new_board,
-    running,
+    publishing,
     small_config,
     until,
 )
+from tests.running import running
 
 _FFMPEG = Path(__file__).parents[1] / "fakes" / "hardware_ffmpeg.py"
 VIDEO = VideoSection(width=320, height=180, fps=30, bitrate_kbps=300)
@@ -166,11 +167,7 @@ async def test_hardware_that_was_busy_is_tried_again_later_and_then_encodes(
     ffmpeg = ffmpeg_that_works(tmp_path, "busy at first")
     config = small_config(loopback, f'ffmpeg = "{ffmpeg}"\n')
     state = new_board(PATTERN)
-    async with (
-        media_server(config, state, state_dir),
-        client_of(config, state_dir) as client,
-        running(Publishing(config, state, client, state_dir, machine=Machine(root)).run),
-    ):
+    async with publishing(config, state, state_dir, machine=Machine(root)):
         await asyncio.wait_for(state.wait_for(lambda new: new.camera.encoder == "h264_vaapi"), 40)
         await asyncio.wait_for(state.wait_for(lambda new: new.camera.state is CameraState.LIVE), 40)
     assert await Encoders(Store(state_dir), config.video, machine=Machine(root)).remembered(
@@ -283,11 +280,7 @@ async def test_x264_takes_the_place_of_one_that_fails_in_use(
     ).prove(ffmpeg) == vaapi(root)
     config = small_config(loopback, f'ffmpeg = "{ffmpeg}"\n')
     state = new_board(PATTERN)
-    async with (
-        media_server(config, state, state_dir),
-        client_of(config, state_dir) as client,
-        running(Publishing(config, state, client, state_dir, machine=Machine(root)).run),
-    ):
+    async with publishing(config, state, state_dir, machine=Machine(root)):
         snapshot = await asyncio.wait_for(
             state.wait_for(lambda new: new.camera.state is CameraState.LIVE), 40
         )

@@ -25,10 +25,10 @@ from tests.integration.media import (
     media_server_of,
     new_board,
     ready,
-    running,
     small_config,
     until,
 )
+from tests.running import running
 
 
 @pytest.fixture

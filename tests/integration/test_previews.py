@@ -27,11 +27,11 @@ from tests.integration.media import (
     new_board,
     publishing,
     ready,
-    running,
     small_config,
     until,
 )
 from tests.integration.web_server import OFFER, served
+from tests.running import running
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -29,10 +29,10 @@ from tests.integration.media import (
     new_board,
     publishing,
     ready,
-    running,
     small_config,
     until,
 )
+from tests.running import running
 from tests.tries import best_of_three
 
 pytestmark = pytest.mark.timeout(180)

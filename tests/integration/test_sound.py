@@ -36,10 +36,10 @@ from tests.integration.media import (
     media_server_of,
     new_board,
     ready,
-    running,
     small_config,
     until,
 )
+from tests.running import running
 from tests.tries import DisturbedError, best_of_three, tried_again
 
 pytestmark = pytest.mark.timeout(240)

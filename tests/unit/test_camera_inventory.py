@@ -21,6 +21,7 @@ from portal.errors import CameraError
 from portal.model import Camera, CameraFormat, SiteStatus, Snapshot
 from portal.state import StateBoard
 from portal.store import Store
+from tests.running import running
 from tests.unit.test_camera_identity import device
 
 MJPEG = CameraFormat(pixel_format="MJPG", width=1280, height=720, rates=(30.0,))
@@ -111,12 +112,8 @@ async def watched(
     state = StateBoard(Snapshot(site=site))
     config = Config(cameras=sections, capture=CaptureSection(take_over=take_over))
     inventory = CameraInventory(config, state, store, open_watch=world.open, formats=world.formats)
-    task = asyncio.create_task(inventory.run())
-    try:
+    async with running(inventory.run):
         yield Watched(world, state)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_camera_that_was_there_before_is_listed_with_its_formats() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -17,6 +16,7 @@ from portal.model import Camera, CameraStatus, MediaServerStatus, SiteStatus, Sn
 from portal.publish.sound_service import SoundPublishing
 from portal.state import StateBoard
 from portal.words import CameraState, MediaServerState, MicrophoneState
+from tests.running import running
 from tests.unit.test_publishing import SlowMediaMtx, until
 
 PATTERN = Camera(id="pattern", name="pattern", source="pattern")
@@ -42,12 +42,8 @@ async def muted_by(client: MediaMtxClient, folder: Path) -> AsyncIterator[StateB
         video=VideoSection(ffmpeg=sys.executable),
         microphone=MicrophoneSection(enabled=True, input=("-f", "lavfi", "-i", "sine")),
     )
-    task = asyncio.create_task(SoundPublishing(config, state, client, folder).run())
-    try:
+    async with running(SoundPublishing(config, state, client, folder).run):
         yield state
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_mute_ends_a_microphone_that_mediamtx_published_though_it_complained(

@@ -20,6 +20,7 @@ from portal.publish.machine import Machine
 from portal.publish.service import Publishing
 from portal.state import StateBoard
 from portal.words import CameraState, MediaServerState
+from tests.running import running
 
 PATTERN = Camera(id="pattern", name="pattern", source="pattern")
 
@@ -69,12 +70,8 @@ async def published_by(client: MediaMtxClient, folder: Path) -> AsyncIterator[St
     state = StateBoard(Snapshot(site=site, cameras=(PATTERN,), media_server=server, paused=True))
     config = Config(video=VideoSection(ffmpeg=sys.executable))
     service = Publishing(config, state, client, folder, machine=Machine(folder))
-    task = asyncio.create_task(service.run())
-    try:
+    async with running(service.run):
         yield state
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_pause_ends_a_camera_of_which_it_was_not_heard_that_it_was_published(

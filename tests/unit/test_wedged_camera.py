@@ -15,6 +15,7 @@ from portal.cameras.wedged import WedgedCameras, reauthorise, usb_device_of
 from portal.model import Camera, CameraStatus, SiteStatus, Snapshot
 from portal.state import StateBoard
 from portal.words import CameraState
+from tests.running import running
 
 CAMERA = Camera(id="046d-082d-1", name="C920", source="usb", device="/dev/video0")
 HANGS = CameraStatus(state=CameraState.FAULT, camera=CAMERA, cause="wedged", detail="no answer")
@@ -62,12 +63,8 @@ async def watching(sysfs: Path, *, once_in_s: float = 600) -> AsyncIterator[Stat
     site = SiteStatus(name="here", title="Here", version="0", started_at=0)
     state = StateBoard(Snapshot(site=site, cameras=(CAMERA,)))
     service = WedgedCameras(state, sysfs=sysfs, once_in_s=once_in_s, back_within_s=0.02)
-    task = asyncio.create_task(service.run())
-    try:
+    async with running(service.run):
         yield state
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def until_restarted(restarts: Restarts, times: int) -> None:
